@@ -18,7 +18,7 @@ class Cause:
     """One field that is wrong, as in ``status.details.causes``."""
 
     reason: str
-    """``FieldValueInvalid``, ``FieldValueRequired``, ``FieldValueNotSupported``, ``FieldValueDuplicate``..."""
+    """``FieldValueInvalid``, ``FieldValueRequired``, ``FieldValueNotSupported``..."""
     message: str
     field: str = ""
 

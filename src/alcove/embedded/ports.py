@@ -26,7 +26,7 @@ class SchemaNode(Protocol):
 
     @property
     def type(self) -> str:
-        """``object``, ``array``, ``string``, ``integer``, ``number``, ``boolean``; empty when anything goes."""
+        """``object``, ``array``, ``string``, ``integer``, ``number``, ``boolean``; empty: anything."""
 
     @property
     def list_type(self) -> str:
@@ -86,7 +86,7 @@ class Catalog(Protocol):
         """Give the object with Kubernetes' defaults filled in; ``item`` itself is not changed."""
 
     def validate(self, resource_type: ResourceType, item: Object, old: Object | None) -> list[Cause]:
-        """Give what is wrong with the object: types, required fields, rules, and changes that are not allowed."""
+        """Give what is wrong with the object: types, required fields, rules, forbidden changes."""
 
 
 # -------------------------------------------------------------------------------------------- identity
@@ -219,7 +219,7 @@ class ClusterReader(Protocol):
         """Give the object, None when there is none."""
 
     def list(self, resource: GroupResource, namespace: str | None = None) -> Sequence[Object]:
-        """Give all objects of a resource, of one namespace or (None) of all, ordered by namespace and name."""
+        """Give a resource's objects, of one namespace or (None) all, ordered by namespace and name."""
 
 
 class ClusterApi(ClusterReader, Protocol):
@@ -550,7 +550,7 @@ class Launcher(Protocol):
         stdout: int,
         stderr: int,
     ) -> Process:
-        """Mount the root and start the first process; the descriptors are duplicated, the caller closes its own.
+        """Mount the root and start the first process; the descriptors are duplicated.
 
         Raises:
             StartError: with reason ``CreateContainerError`` or ``StartError`` semantics and the message.
@@ -565,8 +565,9 @@ class Launcher(Protocol):
         stdout: int,
         stderr: int,
     ) -> Process:
-        """Start one more process in a running container's namespaces (exec); with ``tty`` the descriptors
-        are one pseudo-terminal's.
+        """Start one more process in a running container's namespaces (exec).
+
+        With ``tty`` the descriptors are one pseudo-terminal's.
         """
 
     async def remove_container(self, container_id: str) -> None:
@@ -656,7 +657,7 @@ class Image:
 
 
 class ImageError(Exception):
-    """An image cannot be had; ``reason`` is a container's waiting reason (``ErrImageNeverPull``, ``ErrImagePull``)."""
+    """An image cannot be had; ``reason`` is a waiting reason: ``ErrImageNeverPull``, ``ErrImagePull``."""
 
     def __init__(self, reason: str, message: str) -> None:
         """Keep the waiting reason apart from the text."""
