@@ -1,0 +1,38 @@
+# The same names everywhere: setup demo test lint types bench. Each does its own set-up.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test lint types unit e2e bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml scripts/setup
+	scripts/setup $(PYTHON) $(VENV)
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/python examples/01-embedded/demo.py
+
+test: lint types unit e2e
+
+lint: setup
+	$(BIN)/ruff check src tests benchmarks scripts examples
+	$(BIN)/ruff format --check src tests benchmarks scripts examples
+	PYTHONPATH=src $(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(BIN)/pytest -q tests/unit tests/feature
+
+e2e: setup
+	$(BIN)/pytest -q tests/e2e --durations=5
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

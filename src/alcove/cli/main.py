@@ -1,0 +1,82 @@
+"""The entry point: finds the command, runs it, and turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NamedTuple, NoReturn
+
+import click
+
+from alcove import __version__, errors
+from alcove.cli import output
+
+
+class Lazy(NamedTuple):
+    """A command that is imported when somebody runs it."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "cluster": Lazy("alcove.cli.cluster", "cluster", "The embedded cluster: Kubernetes on this machine."),
+    "completion": Lazy("alcove.cli.completion", "completion", "Print the completion script of a shell."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands from a table and imports one only to run it.
+
+    Import cost counts: ``alcove --help`` must answer within 150 ms.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command that is asked for."""
+        lazy = COMMANDS.get(cmd_name)
+        if lazy is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, "--version", prog_name="alcove", message="%(prog)s %(version)s")
+def alcove() -> None:
+    """Give every developer a private view of one shared Kubernetes cluster."""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; give its exit code: that of the error, 130 after Ctrl+C."""
+    try:
+        result = alcove.main(args=arguments, prog_name="alcove", standalone_mode=False)
+    except click.exceptions.Abort:
+        output.say_error("interrupted")
+        return 130
+    except click.ClickException as error:
+        output.say_usage(error)
+        return error.exit_code
+    except errors.AlcoveError as error:
+        output.say_error(error.message, cause=error.cause, hint=error.hint)
+        return error.exit_code
+    except BrokenPipeError:
+        output.abandon_stdout()
+        return 1
+    return result if isinstance(result, int) else 0

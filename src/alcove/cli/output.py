@@ -1,0 +1,144 @@
+"""The only place that prints.
+
+Data goes to stdout in the form that was asked for; everything said to people goes to stderr, so that
+``alcove ... -o json | jq`` always works.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from alcove import errors
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("table", "json", "yaml")
+
+
+def format_option(command: F) -> F:
+    """Add ``-o/--output`` to a command (parameter ``output_format``)."""
+    return click.option(
+        "-o",
+        "--output",
+        "output_format",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        help="How data is printed.",
+    )(command)
+
+
+def progress_option(command: F) -> F:
+    """Add ``--progress`` to a command (parameter ``progress``)."""
+    return click.option(
+        "--progress",
+        type=click.Choice(["auto", "plain", "quiet"]),
+        default="auto",
+        show_default=True,
+        help="What is said while working: auto colours a terminal, plain never does, quiet says nothing.",
+    )(command)
+
+
+def print_document(document: Mapping[str, Any] | Sequence[Any], output_format: str) -> None:
+    """Print one document as JSON or YAML to stdout."""
+    if output_format == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(_plain(document), sort_keys=False), nl=False)
+    else:
+        click.echo(json.dumps(document, indent=2))
+
+
+def print_record(record: Mapping[str, Any], output_format: str) -> None:
+    """Print one record: ``key  value`` lines, or the document."""
+    if output_format != "table":
+        print_document(record, output_format)
+        return
+    width = max((len(key) for key in record), default=0)
+    for key, value in record.items():
+        click.echo(f"{key:<{width}}  {_cell(value)}".rstrip())
+
+
+def print_text(text: str) -> None:
+    """Print text that is itself the data."""
+    click.echo(text, nl=not text.endswith("\n"))
+
+
+def print_file(path: Path, *, follow: bool) -> None:
+    """Print a file that another process appends to; with ``follow`` until interrupted."""
+    try:
+        stream = path.open(errors="replace")
+    except OSError as error:
+        raise errors.UnavailableError(f"nothing to show in {path}", cause=error.strerror or "") from error
+    with stream:
+        _copy(stream)
+        if not follow:
+            return
+        from watchfiles import watch
+
+        for _ in watch(path, debounce=50, step=20, raise_interrupt=False):
+            _copy(stream)
+
+
+def _copy(stream: TextIO) -> None:
+    while chunk := stream.read(65536):
+        click.echo(chunk, nl=False)
+
+
+class Progress:
+    """What a command says while it works; never data."""
+
+    def __init__(self, mode: str) -> None:
+        """Speak as ``mode`` says: ``auto``, ``plain`` or ``quiet``."""
+        self._quiet = mode == "quiet"
+        self._colour = None if mode == "auto" else False
+
+    def say(self, text: str) -> None:
+        """Say one line."""
+        if not self._quiet:
+            click.echo(text, err=True, color=self._colour)
+
+    def warn(self, text: str) -> None:
+        """Say one line that must not be missed, even when quiet."""
+        click.secho(f"warning: {text}", err=True, fg="yellow", color=self._colour)
+
+
+def say_error(message: str, *, cause: str = "", hint: str = "") -> None:
+    """Say what happened, why, and what to do next."""
+    click.secho("error", err=True, fg="red", bold=True, nl=False)
+    click.echo(f": {message}", err=True)
+    if cause:
+        click.echo(f"  because: {cause}", err=True)
+    if hint:
+        click.echo(f"\nhint: {hint}", err=True)
+
+
+def say_usage(error: click.ClickException) -> None:
+    """Say that the command line is wrong, and where its help is."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "alcove"
+    say_error(error.format_message(), hint=f"see '{path} --help'")
+
+
+def abandon_stdout() -> None:
+    """Let go of a stdout whose reader has gone, so that the interpreter's last flush does not fail."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
