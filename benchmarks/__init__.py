@@ -1,0 +1,1 @@
+"""Measurements: printed with machine and method, never asserted."""

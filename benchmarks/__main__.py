@@ -1,0 +1,8 @@
+"""``python -m benchmarks``: every measurement, one after the other."""
+
+from __future__ import annotations
+
+from benchmarks import embedded, machine
+
+print(f"machine: {machine.describe()}\n")
+embedded.main()
