@@ -230,8 +230,8 @@ async def measure_watches(cluster: Cluster) -> None:
     async def observe(connection: wire.Connection) -> None:
         nonlocal opened
         seen = 0
-        path = "/api/v1/namespaces/kube-public/configmaps?watch=true&allowWatchBookmarks=true&sendInitialEvents=true"
-        async for event in connection.watch(f"{path}&resourceVersionMatch=NotOlderThan"):
+        query = "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+        async for event in connection.watch(f"/api/v1/namespaces/kube-public/configmaps?{query}"):
             if event["type"] == "BOOKMARK":
                 opened += 1
                 if opened == WATCHERS:

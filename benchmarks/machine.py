@@ -12,7 +12,7 @@ def describe() -> str:
     model = next(
         (
             line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").open()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
             if line.startswith("model name")
         ),
         platform.machine(),
@@ -26,7 +26,7 @@ def describe() -> str:
 
 def resident(pid: int) -> float:
     """Give a process's proportional set size in MB."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").open():
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1000
     raise ValueError(pid)

@@ -67,8 +67,8 @@ class Connection:
         return status, b"".join([chunk async for chunk in self._chunks()])
 
     def send(self, method: str, path: str, body: bytes = b"") -> None:
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._writer.write(head.encode() + body)
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        self._writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{kind}\r\n".encode() + body)
 
     async def watch(self, path: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the events of a watch."""
