@@ -1,0 +1,89 @@
+"""What was observed of a cluster, as far as routing and sessions care: frozen values, no behaviour.
+
+::
+
+    ClusterState ── Space (a namespace and its parent)
+                 └─ Service (in one space) ── Port, Endpoint
+
+A ``ClusterState`` is a function of the set of objects in the cluster, never of the order they were seen in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NewType
+
+SpaceName = NewType("SpaceName", str)
+"""The name of a namespace that is a space; a DNS label."""
+
+ServiceName = NewType("ServiceName", str)
+"""The name of a Service inside one space."""
+
+RouteKey = NewType("RouteKey", str)
+"""The value that a request carries to say whose view it wants; names a space, or nothing that exists."""
+
+
+class Protocol(Enum):
+    """What a port speaks, as declared; ``AUTO`` is found out from the first bytes."""
+
+    HTTP = "http"
+    TCP = "tcp"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port of a Service."""
+
+    number: int
+    target: int
+    """The container's port; named target ports are resolved before."""
+    name: str = ""
+    protocol: Protocol = Protocol.AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One instance behind a Service."""
+
+    address: str
+    ready: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One Service of one space."""
+
+    space: SpaceName
+    name: ServiceName
+    addresses: tuple[str, ...] = ()
+    """Its cluster addresses; empty for a headless one and for ExternalName."""
+    ports: tuple[Port, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    external_name: str = ""
+    """Set: a name outside of the cluster, which never overrides."""
+
+    @property
+    def headless(self) -> bool:
+        """Whether callers reach its instances by their own addresses."""
+        return not self.addresses and not self.external_name
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One space."""
+
+    name: SpaceName
+    parent: SpaceName | None = None
+    aliases: Mapping[str, ServiceName] = field(default_factory=dict)
+    """Addresses of Services that were removed from it: callers cache addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """Everything that was observed, at one moment."""
+
+    spaces: Mapping[SpaceName, Space] = field(default_factory=dict)
+    services: Mapping[tuple[SpaceName, ServiceName], Service] = field(default_factory=dict)
