@@ -189,6 +189,8 @@ class AdmissionRequest:
     user: UserInfo
     dry_run: bool = False
     options: Object = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """Filled by admission: texts for ``Warning`` response headers."""
 
 
 class Admission(Protocol):
@@ -433,6 +435,24 @@ NetnsId = NewType("NetnsId", int)
 NODE_NETNS = NetnsId(0)
 """The node's own network namespace: the cluster's inside, apart from the machine's network."""
 
+MACHINE_NETNS = NetnsId(-1)
+"""The network namespace of the machine itself, in which image builds run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Veth:
+    """A routed link between the node's network namespace and a pod's."""
+
+    name: str
+    """The link's name in the node's namespace, at most 15 characters."""
+    peer: str
+    """Its name in the pod's."""
+    netns: NetnsId
+    address: str
+    """The pod's IPv4 address, to which the node gets a route."""
+    gateway: str
+    """What the pod's default route goes through: any address, it is never asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -539,8 +559,20 @@ class Launcher(Protocol):
             ToolError: it is missing, or ended with another code than 0 (its stderr is the message).
         """
 
+    async def set_sysctls(self, netns: NetnsId, sysctls: Mapping[str, str]) -> None:
+        """Set kernel parameters (``net.ipv4.ip_forward``) of a network namespace."""
+
+    async def create_veth(self, veth: Veth) -> None:
+        """Connect a pod's namespace to the node's by a routed link, both ends up and configured."""
+
     async def move_link(self, name: str, netns: NetnsId, *, rename: str = "") -> None:
         """Move a network link of the node's namespace into ``netns``."""
+
+    async def delete_route(self, address: str) -> None:
+        """Forget the node's way to a pod's address; idempotent.
+
+        The link itself goes with the pod's namespace: taking it away alone would hold the launcher for 40 ms.
+        """
 
     async def start_container(
         self,
