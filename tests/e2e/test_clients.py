@@ -91,7 +91,7 @@ def test_helm_installs_upgrades_rolls_back_and_uninstalls(
         assert kubectl.read("deployment", "demo-web")["status"]["readyReplicas"] == 2
         helm.rollback("demo", version=1, wait="watcher", timeout=60)
         assert kubectl.read("deployment", "demo-web")["spec"]["replicas"] == 1
-        assert [entry["version"] for entry in helm.history("demo")] == [1, 2, 3]
+        assert [entry["revision"] for entry in helm.history("demo")] == [1, 2, 3]
         helm.uninstall("demo", wait="watcher", timeout=60)
     assert kubectl("get", "deployments,services", "-o", "name") == ""
 

@@ -59,6 +59,18 @@ def pod(name: str, script: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+def start_client(kubectl: Kubectl) -> None:
+    """Run a pod that can fetch by name; a static busybox cannot resolve names reliably, Python can."""
+    kubectl("run", "client", "--image=python:3.12-slim", "--restart=Never", "--", "sleep", "600")
+    kubectl("wait", "pod/client", "--for=condition=Ready", "--timeout=120s")
+
+
+def fetch(kubectl: Kubectl, url: str) -> str:
+    """Give what a URL answers inside of the cluster."""
+    program = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
+    return kubectl("exec", "client", "--", "python3", "-c", program, url)
+
+
 def test_discovery_and_help_for_people(kubectl: Kubectl) -> None:
     assert "Server Version" in kubectl("version")
     assert "running at" in kubectl("cluster-info")
@@ -200,12 +212,9 @@ def test_rollout_scale_and_services(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment("web", replicas=2))
     assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     kubectl("expose", "deployment", "web", "--port=80", "--target-port=http")
-    kubectl("apply", "-f", "-", stdin=pod("client", "sleep 600"))
-    kubectl("wait", "pod/client", "--for=condition=Ready", "--timeout=30s")
-    name = kubectl("exec", "client", "--", "wget", "-qO-", "-T", "5", "http://web").strip()
-    assert name.startswith("web-")
-    full = f"http://web.{kubectl.namespace}.svc.cluster.local"
-    assert kubectl("exec", "client", "--", "wget", "-qO-", "-T", "5", full).startswith("web-")
+    start_client(kubectl)
+    assert fetch(kubectl, "http://web").startswith("web-")
+    assert fetch(kubectl, f"http://web.{kubectl.namespace}.svc.cluster.local").startswith("web-")
     kubectl("scale", "deployment/web", "--replicas=3")
     kubectl("wait", "deployment/web", "--for=jsonpath={.status.readyReplicas}=3", "--timeout=30s")
     kubectl("set", "env", "deployment/web", "ROUND=2")
@@ -452,7 +461,8 @@ def test_stateful_sets_and_volumes(kubectl: Kubectl) -> None:
     kubectl("delete", "pod", "db-0")
     kubectl("wait", "pod/db-0", "--for=condition=Ready", "--timeout=30s")
     assert kubectl("exec", "db-0", "--", "cat", "/store/file").strip() == "kept"
-    assert kubectl("exec", "db-0", "--", "wget", "-qO-", "-T", "5", "http://db-1.db:8080").strip() == "db-1"
+    start_client(kubectl)
+    assert fetch(kubectl, "http://db-1.db:8080").strip() == "db-1"
     assert kubectl("get", "pvc", "-o", "jsonpath={.items[*].status.phase}") == "Bound Bound"
 
 

@@ -1,0 +1,213 @@
+"""Puts the rooms of the embedded cluster together: who is given what, in the order it is needed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alcove import __version__, aio, errors
+from alcove.app.embedded import dialing, firstobjects
+from alcove.app.embedded.settings import EmbeddedSettings
+from alcove.embedded import discovery, faults
+from alcove.embedded.admission.chain import AdmissionChain
+from alcove.embedded.admission.webhook_client import HttpWebhookClient
+from alcove.embedded.controllers.running import ControllerSettings, run_controllers
+from alcove.embedded.identity import authority as authorities
+from alcove.embedded.identity import bootstrap, escalation, rbac, reviews, signing, tokens
+from alcove.embedded.images import LocalImageStore, builtin_images
+from alcove.embedded.kubelet.agent import Kubelet
+from alcove.embedded.kubelet.context import NodeSettings
+from alcove.embedded.launcher.client import LauncherClient, open_launcher
+from alcove.embedded.launcher.steps import StepRunner
+from alcove.embedded.network.network import Network, open_network
+from alcove.embedded.objects import GroupResource, Object
+from alcove.embedded.ports import TokenIssuer, ToolError
+from alcove.embedded.registry import InProcessApi, ObjectRegistry, StoreReader
+from alcove.embedded.schema.catalog import Catalog
+from alcove.embedded.serving.server import ApiServer, Backends
+from alcove.embedded.storage import ObjectStore
+
+CLUSTER_PORT = 6443
+"""Where the API listens inside of the cluster's network."""
+NODE_NAME = "alcove"
+
+_log = logging.getLogger(__name__)
+_ROLES = tuple(
+    GroupResource(f"{plural}.rbac.authorization.k8s.io")
+    for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster that is put together and serves."""
+
+    api: InProcessApi
+    images: LocalImageStore
+    launcher: LauncherClient
+    authority: authorities.Authority
+    registry: ObjectRegistry
+    store: ObjectStore
+
+
+class RbacGeneration:
+    """A number that grows with every change of a role or binding, so that compiled rules can be kept."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        """Watch the four resources in ``store``."""
+        self._store = store
+        self._subscription = store.subscribe(*_ROLES)
+        self._number = 0
+
+    def __call__(self) -> int:
+        """Give the number of this moment."""
+        try:
+            changed = bool(self._subscription.read())
+        except faults.ApiError:
+            self._subscription = self._store.subscribe(*_ROLES)
+            changed = True
+        self._number += changed
+        return self._number
+
+
+@contextlib.asynccontextmanager
+async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> AsyncIterator[Cluster]:
+    """Serve the cluster of ``chosen`` on a bound socket of the machine for as long as the block runs.
+
+    Raises:
+        AlcoveError: what it needs is missing, damaged or in use.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        store = stack.enter_context(contextlib.closing(ObjectStore.open(chosen.database)))
+        launcher = await stack.enter_async_context(open_launcher())
+        network = await stack.enter_async_context(_open_network(launcher))
+        authority = authorities.load_authority(chosen.keys)
+        reader = StoreReader(store)
+        key = signing.load_signing_key(chosen.keys)
+        issued = tokens.AccountTokens(key, reader)
+        authorizer = rbac.RbacAuthorizer(reader, RbacGeneration(store))
+        webhooks = HttpWebhookClient(dialing.ClusterDialer(reader, launcher))
+        stack.push_async_callback(webhooks.aclose)
+        guard = escalation.EscalationGuard(authorizer, reader)
+        catalog = Catalog.load()
+        registry = ObjectRegistry(
+            store, catalog, AdmissionChain(reader, webhooks, check_escalation=guard), catalog
+        )
+
+        def api(component: str) -> InProcessApi:
+            return InProcessApi(store, catalog, registry, component=component)
+
+        await _create_first_objects(api("bootstrap"), network)
+        images = LocalImageStore(
+            chosen.images,
+            step_runner=StepRunner(launcher),
+            builtin=builtin_images(__version__),
+            notice=_log.warning,
+        )
+        kubelet = Kubelet(
+            api("kubelet"),
+            launcher,
+            network,
+            images,
+            issued,
+            settings=_node_settings(chosen, catalog.release),
+        )
+        backends = Backends(
+            registry=registry,
+            catalog=catalog,
+            authenticator=issued,
+            authorizer=authorizer,
+            tokens=issued,
+            pods=kubelet,
+            discovery=discovery.Discovery(catalog),
+            reviews=reviews.Reviews(issued, authorizer),
+            issuer_documents=lambda: _issuer_documents(key),
+        )
+        inside = await network.listen(CLUSTER_PORT)
+        server = ApiServer(backends).serve(
+            [listening, inside], authority.server_context(network.node_address)
+        )
+        background = await stack.enter_async_context(aio.open_background(name="cluster"))
+        background.start(network.follow(api("kube-proxy")), name="network")
+        background.start(
+            run_controllers(
+                api("kube-controller-manager"),
+                catalog=catalog,
+                settings=_controllers(chosen, authority, issued),
+            ),
+            name="controllers",
+        )
+        background.start(kubelet.run(), name="kubelet")
+        await stack.enter_async_context(server)
+        yield Cluster(api("alcove"), images, launcher, authority, registry, store)
+
+
+@contextlib.asynccontextmanager
+async def _open_network(launcher: LauncherClient) -> AsyncIterator[Network]:
+    try:
+        async with open_network(launcher) as network:
+            yield network
+    except ToolError as error:
+        raise errors.UnavailableError(
+            "the cluster's network cannot be made", cause=str(error), hint="install nftables and iproute2"
+        ) from error
+
+
+async def _create_first_objects(api: InProcessApi, network: Network) -> None:
+    first = firstobjects.first_objects(
+        node_address=network.node_address, api_port=CLUSTER_PORT, dns_address=network.dns_address
+    )
+    for item in [*first, *bootstrap.default_objects()]:
+        resource = _RESOURCES[item["kind"]]
+        meta = item["metadata"]
+        if api.get(resource, meta.get("namespace", ""), meta["name"]) is None:
+            await api.create(resource, item)
+
+
+_RESOURCES = {
+    "Namespace": GroupResource("namespaces"),
+    "Service": GroupResource("services"),
+    "EndpointSlice": GroupResource("endpointslices.discovery.k8s.io"),
+    "PriorityClass": GroupResource("priorityclasses.scheduling.k8s.io"),
+    "StorageClass": GroupResource("storageclasses.storage.k8s.io"),
+    "ClusterRole": GroupResource("clusterroles.rbac.authorization.k8s.io"),
+    "ClusterRoleBinding": GroupResource("clusterrolebindings.rbac.authorization.k8s.io"),
+}
+
+
+def _node_settings(chosen: EmbeddedSettings, release: str) -> NodeSettings:
+    return NodeSettings(
+        name=NODE_NAME,
+        data_directory=chosen.pods,
+        kubernetes_version=release,
+        alcove_version=__version__,
+    )
+
+
+def _controllers(
+    chosen: EmbeddedSettings, authority: authorities.Authority, issuer: TokenIssuer
+) -> ControllerSettings:
+    return ControllerSettings(
+        ca_certificate=authority.certificate_pem.decode(),
+        load_balancer_address="127.0.0.1",
+        make_volume_directory=lambda claim: _make_volume(chosen.volumes, claim),
+        remove_volume_directory=shutil.rmtree,
+        token_issuer=issuer,
+    )
+
+
+def _make_volume(directory: Path, claim: Object) -> str:
+    meta = claim["metadata"]
+    path = directory / f"{meta['namespace']}-{meta['name']}-{meta['uid']}"
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o777)
+    return str(path)
+
+
+def _issuer_documents(key: signing.SigningKey) -> tuple[Object, Object]:
+    return signing.openid_configuration(tokens.ISSUER, f"{tokens.ISSUER}/openid/v1/jwks"), key.key_set()
