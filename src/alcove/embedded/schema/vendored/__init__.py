@@ -1,0 +1,1 @@
+"""Files written by ``scripts/generate_schema.py``; not to be changed by hand."""
