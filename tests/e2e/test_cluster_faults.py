@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -82,24 +83,53 @@ def processes_of(mark: str) -> list[int]:
     return found
 
 
-def machine_state() -> tuple[str, str, set[str]]:
-    """Give what a cluster could leave behind: mounts, links, network namespaces held by processes."""
-    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-    mounts = Path("/proc/self/mounts").read_text()
-    namespaces = set()
+def family_of(pid: int) -> set[int]:
+    """Give a process and everything it has started, in whatever generation."""
+    found = {pid}
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found |= family_of(int(child))
+    return found
+
+
+def network_namespaces() -> dict[str, set[int]]:
+    """Give which processes are in which network namespace."""
+    found: dict[str, set[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                namespaces.add(str((entry / "ns" / "net").readlink()))
-            except OSError:
-                continue
-    return mounts, links, namespaces
+            with contextlib.suppress(OSError):
+                found.setdefault(str((entry / "ns" / "net").readlink()), set()).add(int(entry.name))
+    return found
+
+
+def machine_links() -> str:
+    """Give the network links of the machine itself."""
+    return subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
+
+
+class Footprint:
+    """What a running cluster holds, so that it can be seen to be gone."""
+
+    def __init__(self, embedded: Embedded) -> None:
+        self._data = str(embedded.data)
+        self.family = family_of(embedded.pid)
+        own = Path("/proc/self/ns/net").readlink()
+        self.namespaces = {
+            name for name, pids in network_namespaces().items() if pids & self.family and name != str(own)
+        }
+        assert len(self.family) >= 3 and self.namespaces, "a cluster with pods has processes and namespaces"
+
+    def is_gone(self) -> bool:
+        """Tell whether no process, network namespace or mount of it is left."""
+        alive = {pid for pid in self.family if Path(f"/proc/{pid}").exists()}
+        held = self.namespaces & set(network_namespaces())
+        return not alive and not held and self._data not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_a_killed_daemon_loses_nothing_acknowledged_and_leaves_nothing(
     embedded: Embedded, tmp_path: Path
 ) -> None:
-    before = machine_state()
+    links = machine_links()
     mark = f"mark-{uuid.uuid4().hex}"
     embedded.alcove("start")
     embedded.alcove("load-image", str(busybox.write_archive(tmp_path / "b.tar")), busybox.IMAGE)
@@ -118,10 +148,11 @@ def test_a_killed_daemon_loses_nothing_acknowledged_and_leaves_nothing(
     writer = threading.Thread(target=write)
     writer.start()
     wait_until(lambda: len(acknowledged) >= 8 and bool(processes_of(mark)))
+    footprint = Footprint(embedded)
     os.kill(pid, signal.SIGKILL)
     writer.join(timeout=60)
-    wait_until(lambda: not processes_of(mark))
-    wait_until(lambda: machine_state() == before)
+    wait_until(footprint.is_gone)
+    assert not processes_of(mark) and machine_links() == links
     embedded.alcove("start")
     names = {item["metadata"]["name"] for item in kubectl.read("configmaps")["items"]}
     assert set(acknowledged) <= names
@@ -129,15 +160,17 @@ def test_a_killed_daemon_loses_nothing_acknowledged_and_leaves_nothing(
 
 
 def test_reset_leaves_the_machine_as_it_was(embedded: Embedded, tmp_path: Path) -> None:
-    before, files = machine_state(), set(tmp_path.iterdir())
+    links, files = machine_links(), set(tmp_path.iterdir())
     embedded.alcove("start")
     embedded.alcove("load-image", str(busybox.write_archive(tmp_path / "b.tar")), busybox.IMAGE)
     kubectl = embedded.kubectl
     kubectl("apply", "-f", "-", stdin=deployment("web", replicas=3))
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    footprint = Footprint(embedded)
     embedded.alcove("reset", "-y")
     (tmp_path / "b.tar").unlink()
-    wait_until(lambda: machine_state() == before)
+    wait_until(footprint.is_gone)
+    assert machine_links() == links
     assert set(tmp_path.iterdir()) - files == {embedded.kubeconfig}
     assert "alcove" not in embedded.kubeconfig.read_text()
 
@@ -192,12 +225,22 @@ def test_a_damaged_database_is_an_error_and_is_not_overwritten(embedded: Embedde
     assert database.read_bytes() == content
 
 
-def test_a_directory_that_cannot_be_used_is_named(embedded: Embedded) -> None:
-    embedded.data.parent.mkdir(exist_ok=True)
+def test_a_file_in_the_place_of_the_directory_is_a_usage_error(embedded: Embedded) -> None:
     embedded.data.write_text("a file")
     done = embedded.try_alcove("start")
-    assert done.returncode == 1 and str(embedded.data) in done.stderr
+    assert done.returncode == 2 and str(embedded.data) in done.stderr
     embedded.data.unlink()
+
+
+def test_a_directory_that_cannot_be_written_is_named(embedded: Embedded) -> None:
+    embedded.data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(embedded.data)], check=True)
+    try:
+        done = embedded.try_alcove("start")
+    finally:
+        subprocess.run(["umount", str(embedded.data)], check=True)
+    assert done.returncode == 1
+    assert str(embedded.data) in done.stderr and "Read-only" in done.stderr and "hint:" in done.stderr
 
 
 def test_a_full_disk_refuses_writes_and_keeps_what_there_is(embedded: Embedded) -> None:
@@ -214,12 +257,10 @@ def test_a_full_disk_refuses_writes_and_keeps_what_there_is(embedded: Embedded) 
                     ballast.write(b"x" * 4096)
             except OSError:
                 pass
-        big = "x" * 400_000
-        refused = [
-            kubectl.try_run("create", "configmap", f"big-{n}", f"--from-literal=a={big[:100_000]}")
-            for n in range(8)
-        ]
-        assert any(outcome.code == 1 and "storage" in outcome.stderr.lower() for outcome in refused)
+        literal = f"--from-literal=a={'x' * 100_000}"
+        outcomes = (kubectl.try_run("create", "configmap", f"big-{number}", literal) for number in range(80))
+        refused = next(outcome for outcome in outcomes if outcome.code)
+        assert "storage" in refused.stderr.lower() or "disk" in refused.stderr.lower()
         assert kubectl.read("configmap", "kept")
         (embedded.data / "ballast").unlink()
         kubectl("create", "configmap", "after")

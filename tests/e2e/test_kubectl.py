@@ -227,7 +227,6 @@ def test_rollout_scale_and_services(kubectl: Kubectl) -> None:
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     kubectl("rollout", "pause", "deployment/web")
     kubectl("rollout", "resume", "deployment/web")
-    kubectl("autoscale", "deployment", "web", "--min=1", "--max=3", "--cpu-percent=80")
     assert "web" in kubectl("get", "endpoints,endpointslices", "-o", "name")
 
 

@@ -1,0 +1,139 @@
+"""Images made of this machine: a stand-in for those that cannot be had, and Alcove's own parts.
+
+A stand-in shows this machine's programs (``/usr``) and what of ``/etc`` they need to work, which is public:
+system accounts, certificates of authorities, the linker's configuration. No home directory, no key, no
+token and no file that not everyone may read is in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import alcove
+from alcove.embedded.ports import Image, ImageConfig
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PROGRAM_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ETC = (
+    *("nsswitch.conf", "protocols", "services", "mime.types", "gai.conf", "os-release", "debian_version"),
+    *("ld.so.conf", "ld.so.conf.d", "ld.so.cache", "localtime", "timezone", "alternatives"),
+    *("ca-certificates.conf", "ca-certificates", "ssl/certs", "ssl/openssl.cnf", "ssl/cert.pem"),
+    *("pki/ca-trust", "pki/tls/certs", "pki/tls/cert.pem", "crypto-policies"),
+)
+_DIRECTORIES = {
+    **dict.fromkeys(
+        ("etc", "run", "home", "opt", "srv", "mnt", "var", "var/lib", "var/cache", "var/log"), 0o755
+    ),
+    **{"root": 0o700, "tmp": 0o1777, "var/tmp": 0o1777},
+}
+_FIRST_PERSON, _NOBODY = 1000, 65534
+
+
+def machine_trees(machine: Path = Path("/")) -> tuple[str, ...]:
+    """Give the directories of programs of this machine; those that are links to others are not among them."""
+    paths = [machine / name for name in ("usr", *_PROGRAM_DIRECTORIES)]
+    return tuple(f"/{path.name}" for path in paths if path.is_dir() and not path.is_symlink())
+
+
+def make_skeleton(target: Path, machine: Path = Path("/")) -> None:
+    """Fill the empty directory ``target`` with what a stand-in has besides machine trees."""
+    target.chmod(0o755)
+    for name, mode in _DIRECTORIES.items():
+        (target / name).mkdir()
+        (target / name).chmod(mode)
+    (target / "var/run").symlink_to("/run")
+    for name in _PROGRAM_DIRECTORIES:
+        if (machine / name).is_symlink():
+            (target / name).symlink_to((machine / name).readlink())
+    for name in ("passwd", "group"):
+        _copy_accounts(machine / "etc" / name, target / "etc" / name)
+    for name in _ETC:
+        _copy(machine / "etc" / name, target / "etc" / name, machine)
+
+
+def _copy_accounts(source: Path, target: Path) -> None:
+    """Copy the system's accounts, not those of people."""
+    lines = source.read_text(errors="replace").splitlines() if source.exists() else []
+    kept = [line for line in lines if _is_system(line.split(":"))]
+    target.write_text("".join(f"{line}\n" for line in kept) or "root:x:0:0:root:/root:/bin/sh\n")
+    target.chmod(0o644)
+
+
+def _is_system(fields: list[str]) -> bool:
+    number = fields[2] if len(fields) > 2 else ""
+    return number.isdigit() and (int(number) < _FIRST_PERSON or int(number) == _NOBODY)
+
+
+def _copy(source: Path, target: Path, machine: Path) -> None:
+    """Copy what everyone may read; a link to what a stand-in has too stays one, others become their file."""
+    try:
+        mode = source.lstat().st_mode
+        if stat.S_ISLNK(mode) and not _stays(source, machine):
+            source = source.resolve()
+            mode = source.lstat().st_mode
+    except (OSError, RuntimeError):
+        return
+    if stat.S_ISLNK(mode):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source.readlink())
+    elif stat.S_ISDIR(mode) and mode & 0o005 == 0o005:
+        target.mkdir(parents=True, exist_ok=True)
+        for child in source.iterdir():
+            _copy(child, target / child.name, machine)
+    elif stat.S_ISREG(mode) and mode & 0o004:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o644)
+
+
+def _stays(link: Path, machine: Path) -> bool:
+    text = str(link.readlink())
+    place = machine / text.lstrip("/") if text.startswith("/") else link.parent / text
+    path = Path(os.path.normpath(place))
+    shown = [machine / "usr", *(machine / "etc" / name for name in ("alternatives", "ssl/certs", "pki"))]
+    return any(path.is_relative_to(directory) for directory in shown)
+
+
+def stand_in(reference: str, skeleton: Path, trees: tuple[str, ...]) -> Image:
+    """Give the image that stands in for ``reference``: it has programs, and says nothing of what to run."""
+    config = ImageConfig(environment={"PATH": _PATH})
+    return Image(reference, _id(f"stand-in:{reference}"), (skeleton,), trees, config, stand_in=True)
+
+
+def _id(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def own_part(reference: str, command: tuple[str, ...], trees: tuple[str, ...]) -> Image:
+    """Give an image of one of Alcove's own parts: a program of this machine and the directories it needs.
+
+    The store adds what every stand-in has.
+    """
+    config = ImageConfig(environment={"PATH": _PATH}, entrypoint=command)
+    return Image(reference, _id(f"alcove:{reference}"), (), trees, config)
+
+
+def builtin_images(version: str) -> Mapping[str, Image]:
+    """Give the images of Alcove's own parts by their references: ``alcove/alcove:<version>``."""
+    package = Path(alcove.__file__).parent.parent
+    trees = tuple(dict.fromkeys(str(Path(path)) for path in (sys.base_prefix, sys.prefix, package)))
+    reference = f"docker.io/alcove/alcove:{version}"
+    return {reference: own_part(reference, (sys.executable, "-m", "alcove"), trees)}
+
+
+def completed(image: Image, skeleton: Path, trees: tuple[str, ...]) -> Image:
+    """Give an own part with the skeleton and machine trees beneath it; trees inside others are left out."""
+    wanted = sorted({*trees, *image.machine_trees})
+    outer = tuple(
+        tree
+        for tree in wanted
+        if not any(tree != other and Path(tree).is_relative_to(other) for other in wanted)
+    )
+    layers = (skeleton, *image.layers)
+    return Image(image.reference, image.id, layers, outer, image.config, image.stand_in)

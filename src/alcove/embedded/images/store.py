@@ -1,0 +1,169 @@
+"""The images of this machine, as the kubelet asks for them and the commands change them.
+
+What loads and builds images is imported when it is first needed: most clusters never do, and all of them
+start faster without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from alcove.embedded.images import machine
+from alcove.embedded.images.index import ImageIndex
+from alcove.embedded.images.references import normalise
+from alcove.embedded.ports import Image, ImageError, StepRunner
+from alcove.errors import AlcoveError
+
+_SKELETON = "stand-in"
+BUILD_CACHE_SECONDS = 7 * 24 * 3600.0
+"""How long layers that no image has are kept for the next build."""
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+class LocalImageStore:
+    """Implements ``ports.ImageStore`` over one directory.
+
+    ``step_runner`` runs the RUN steps of builds; without it they are refused. ``notice`` is told, once for
+    each reference, when this machine's programs stand in for an image.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        step_runner: StepRunner | None = None,
+        clock: Callable[[], float] = time.time,
+        builtin: Mapping[str, Image] | None = None,
+        notice: Callable[[str], None] = _quiet,
+        machine_root: Path = Path("/"),
+    ) -> None:
+        """Keep everything below ``directory``, which is made when something is put there."""
+        self._index = ImageIndex(directory, clock)
+        self._step_runner = step_runner
+        self._builtin = {normalise(name): image for name, image in (builtin or {}).items()}
+        self._notice = notice
+        self._machine = machine_root
+        self._noticed: set[str] = set()
+
+    async def resolve(self, reference: str, pull_policy: str) -> Image:
+        """Give the image for a container: a loaded or built one, one of our own, or a stand-in.
+
+        Raises:
+            ImageError: ``InvalidImageName``, ``ErrImageNeverPull`` (unknown and not to be pulled), or
+                ``ErrImagePull`` when this machine's images cannot be read.
+        """
+        name = normalise(reference)
+        own = self._builtin.get(name)
+        try:
+            contents = self._index.contents()
+            if name in contents.names:
+                return self._index.image(name, contents.images[contents.names[name]])
+            if own is None and pull_policy == "Never":
+                raise ImageError(
+                    "ErrImageNeverPull",
+                    f'Container image "{reference}" is not present with pull policy of Never',
+                )
+            skeleton = self._index.layer(_SKELETON)
+            if not skeleton.is_dir():
+                await asyncio.to_thread(self._make_skeleton)
+        except (AlcoveError, OSError) as error:
+            raise ImageError("ErrImagePull", f'failed to pull image "{reference}": {error}') from error
+        trees = machine.machine_trees(self._machine)
+        if own is not None:
+            return machine.completed(own, skeleton, trees)
+        if name not in self._noticed:
+            self._noticed.add(name)
+            self._notice(f"image {reference} is not on this machine: this machine's programs stand in for it")
+        return machine.stand_in(name, skeleton, trees)
+
+    def _make_skeleton(self) -> None:
+        with self._index.new_layer() as made:
+            (made / "layer").mkdir()
+            machine.make_skeleton(made / "layer", self._machine)
+            self._index.keep_layer(made / "layer", _SKELETON)
+
+    def images(self) -> Sequence[Image]:
+        """Give every loaded and built image, once for each name, and our own parts."""
+        contents = self._index.contents()
+        named = [
+            self._index.image(name, contents.images[image_id]) for name, image_id in contents.names.items()
+        ]
+        return [*named, *self._builtin.values()]
+
+    def load_archive(self, path: Path, name: str | None = None) -> Image:
+        """Load every image of a ``docker save`` or OCI archive; give the first.
+
+        ``name`` replaces the names that the archive has; only for an archive of one image.
+
+        Raises:
+            AlcoveError: the archive cannot be read, or nothing names its image.
+        """
+        from alcove.embedded.images import archives
+
+        given = (_named(name),) if name else None
+        found = archives.read_archive(path, self._index)
+        if not found:
+            raise AlcoveError(f"{path} has no image")
+        if given and len(found) > 1:
+            raise AlcoveError(f"{path} has {len(found)} images: one name does not fit them")
+        for entry, names in found:
+            if not (given or names):
+                raise AlcoveError(f"{path} does not say what its image is called", hint="give it a name")
+            self._index.put(entry, given or names)
+        return self._index.image((given or found[0].names)[0], found[0].entry)
+
+    async def build(
+        self,
+        directory: Path,
+        name: str,
+        *,
+        dockerfile: str | None = None,
+        build_args: Mapping[str, str] | None = None,
+        target: str | None = None,
+        output: Callable[[str], None] = _quiet,
+    ) -> Image:
+        """Build the Dockerfile of a directory (or another one, a path relative to it) and name the result.
+
+        ``output`` gets one line at a time. Layers of earlier builds are used again when nothing that they
+        were made of has changed.
+
+        Raises:
+            AlcoveError: with the Dockerfile's line; no image is left, and an earlier one keeps its name.
+        """
+        from alcove.embedded.images import building
+
+        reference = _named(name)
+        request = building.BuildRequest(
+            directory, dockerfile or "Dockerfile", dict(build_args or {}), target or ""
+        )
+        tools = building.Tools(self._index, self.resolve, self._step_runner, output)
+        entry = await building.build_image(request, tools)
+        self._index.put(entry, [reference])
+        output(f"Successfully tagged {name}")
+        return self._index.image(reference, entry)
+
+    def remove(self, reference: str) -> bool:
+        """Forget an image by name; tell whether there was one. Its layers go with ``collect_garbage``."""
+        return self._index.drop(_named(reference))
+
+    def collect_garbage(
+        self, *, unused_for: float = BUILD_CACHE_SECONDS, in_use: Collection[Path] = ()
+    ) -> list[str]:
+        """Remove layers that belong to no image and were not used for so many seconds; give their names.
+
+        ``in_use`` are the layers of running containers: they stay.
+        """
+        return self._index.collect(unused_for=unused_for, in_use=in_use)
+
+
+def _named(name: str) -> str:
+    try:
+        return normalise(name)
+    except ImageError as error:
+        raise AlcoveError(str(error)) from error

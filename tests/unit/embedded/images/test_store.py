@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.unit.embedded.images.samples import docker_archive, make_tar
+
+from alcove.embedded.images import LocalImageStore, own_part
+from alcove.embedded.ports import ImageError
+from alcove.errors import AlcoveError
+
+LAYER = make_tar({"a": b"1"})
+
+
+def load(store: LocalImageStore, tmp_path: Path, name: str, layer: bytes = LAYER) -> Path:
+    path = tmp_path / "image.tar"
+    path.write_bytes(docker_archive([layer], [name]))
+    return store.load_archive(path).layers[0]
+
+
+async def test_a_loaded_image_is_found_by_any_form_of_its_name(
+    store: LocalImageStore, tmp_path: Path
+) -> None:
+    load(store, tmp_path, "app:1")
+    for name in ("app:1", "docker.io/app:1", "docker.io/library/app:1"):
+        image = await store.resolve(name, "Never")
+        assert (image.reference, image.stand_in) == ("docker.io/library/app:1", False)
+
+
+async def test_an_unknown_image_is_stood_in_for_and_told_once(
+    store: LocalImageStore, machine: Path, notices: list[str]
+) -> None:
+    for _ in range(2):
+        image = await store.resolve("redis", "IfNotPresent")
+    assert (image.stand_in, image.machine_trees) == (True, ("/usr", "/lib64"))
+    assert (image.config.entrypoint, image.config.command) == ((), ())
+    assert (image.layers[0] / "etc/passwd").exists()
+    assert len(notices) == 1 and "redis" in notices[0]
+
+
+async def test_what_is_never_pulled_must_be_there(store: LocalImageStore) -> None:
+    with pytest.raises(ImageError) as error:
+        await store.resolve("app", "Never")
+    assert error.value.reason == "ErrImageNeverPull"
+    assert str(error.value) == 'Container image "app" is not present with pull policy of Never'
+
+
+async def test_a_name_that_is_none_is_told(store: LocalImageStore) -> None:
+    with pytest.raises(ImageError) as error:
+        await store.resolve("App:", "Always")
+    assert error.value.reason == "InvalidImageName"
+
+
+async def test_own_parts_are_built_in(tmp_path: Path, machine: Path) -> None:
+    part = own_part("alcove/agent:1", ("/opt/x/bin/agent",), ("/opt/x", "/usr/lib/y"))
+    store = LocalImageStore(tmp_path / "i", builtin={"alcove/agent:1": part}, machine_root=machine)
+    image = await store.resolve("alcove/agent:1", "Never")
+    assert image.machine_trees == ("/lib64", "/opt/x", "/usr")
+    assert (image.config.entrypoint, len(image.layers)) == (("/opt/x/bin/agent",), 1)
+
+
+async def test_another_process_may_load_images(store: LocalImageStore, tmp_path: Path) -> None:
+    assert not list(store.images())
+    load(LocalImageStore(tmp_path / "images"), tmp_path, "app")
+    assert (await store.resolve("app", "Never")).layers[0].is_dir()
+
+
+def test_a_removed_image_leaves_its_layers_to_the_collection(store: LocalImageStore, tmp_path: Path) -> None:
+    layer = load(store, tmp_path, "app")
+    assert store.collect_garbage(unused_for=0) == []
+    assert (store.remove("app"), store.remove("app")) == (True, False)
+    assert store.collect_garbage() == []
+    assert store.collect_garbage(unused_for=0, in_use=[layer]) == []
+    assert store.collect_garbage(unused_for=0) == [layer.name]
+    assert not layer.exists() and not list(store.images())
+
+
+def test_an_image_with_two_names_stays_while_it_has_one(store: LocalImageStore, tmp_path: Path) -> None:
+    load(store, tmp_path, "one")
+    load(store, tmp_path, "two")
+    store.remove("one")
+    assert [image.reference for image in store.images()] == ["docker.io/library/two:latest"]
+
+
+def test_a_name_moves_to_the_image_that_was_loaded_last(store: LocalImageStore, tmp_path: Path) -> None:
+    old = load(store, tmp_path, "app")
+    new = load(store, tmp_path, "app", make_tar({"b": b"2"}))
+    assert [image.layers[0] for image in store.images()] == [new]
+    assert store.collect_garbage(unused_for=0) == [old.name]
+
+
+def test_what_a_killed_process_left_is_collected(store: LocalImageStore, tmp_path: Path) -> None:
+    leftover = tmp_path / "images/tmp/999999999-x/layer"
+    leftover.mkdir(parents=True)
+    store.collect_garbage()
+    assert not leftover.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"version": 2}', '{"version":1,"images":[1],"names":{},"used":{}}']
+)
+async def test_a_damaged_index_is_told(store: LocalImageStore, tmp_path: Path, text: str) -> None:
+    load(store, tmp_path, "app")
+    (tmp_path / "images/index.json").write_text(text)
+    with pytest.raises(AlcoveError, match="index of images is damaged"):
+        store.images()
+    with pytest.raises(ImageError):
+        await store.resolve("app", "Always")
