@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -54,6 +55,7 @@ class FakeCluster:
         self.refuse: Refusal = lambda verb, resource, item: None
         """Called before each write; raises the ApiError that an admission plugin would."""
         self._objects: dict[ObjectKey, Object] = {}
+        self._as_written: dict[ObjectKey, str] = {}
         self._serial = itertools.count(1)
         self._revision = 0
         self._watchers: dict[asyncio.Queue[WatchEvent], frozenset[GroupResource]] = {}
@@ -96,6 +98,11 @@ class FakeCluster:
         meta.setdefault("creationTimestamp", timestamp(self.clock()))
         key = ObjectKey(GroupResource(resource), meta.get("namespace", ""), meta["name"])
         return self._store(key, item)
+
+    def assert_unspoiled(self) -> None:
+        """Fail if somebody changed an object that was only given to read."""
+        for key, item in self._objects.items():
+            assert json.dumps(item) == self._as_written[key], f"{key} was changed in place"
 
     async def create(self, resource: GroupResource, item: Object) -> Object:
         await asyncio.sleep(0)
@@ -219,6 +226,7 @@ class FakeCluster:
         self._revision += 1
         item["metadata"]["resourceVersion"] = str(self._revision)
         self._objects[key] = item
+        self._as_written[key] = json.dumps(item)
         self._tell(WatchEvent(kind, key.resource, item))
         return item
 

@@ -1,0 +1,62 @@
+"""Selectors and shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alcove.embedded.controllers.selectors import matches, matches_map, resolve_count
+
+LABELS = {"app": "web", "tier": "front"}
+
+
+def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        (None, False),
+        ({}, True),
+        ({"matchLabels": {"app": "web"}}, True),
+        ({"matchLabels": {"app": "db"}}, False),
+        (expression("app", "In", "web", "db"), True),
+        (expression("app", "In", "db"), False),
+        (expression("app", "NotIn", "db"), True),
+        (expression("none", "NotIn", "db"), True),
+        (expression("app", "NotIn", "web"), False),
+        (expression("app", "Exists"), True),
+        (expression("none", "Exists"), False),
+        (expression("none", "DoesNotExist"), True),
+        (expression("app", "DoesNotExist"), False),
+        (expression("app", "Unheard"), False),
+        ({"matchLabels": {"app": "web"}, **expression("tier", "In", "back")}, False),
+    ],
+)
+def test_a_label_selector_matches_what_kubernetes_says(selector: Any, expected: bool) -> None:
+    assert matches(selector, LABELS) is expected
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [(None, False), ({}, False), ({"app": "web"}, True), ({"app": "web", "x": "y"}, False)],
+)
+def test_a_plain_selector_matches_nothing_when_empty(selector: Any, expected: bool) -> None:
+    assert matches_map(selector, LABELS) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "up", "expected"),
+    [
+        (3, True, 3),
+        ("25%", True, 3),
+        ("25%", False, 2),
+        ("0%", True, 0),
+        (None, True, 0),
+        ("100%", False, 10),
+    ],
+)
+def test_a_count_is_a_number_or_a_share_of_ten(value: Any, up: bool, expected: int) -> None:
+    assert resolve_count(value, 10, round_up=up) == expected
