@@ -14,7 +14,7 @@ from alcove import __version__, aio, errors
 from alcove.app.embedded import dialing, firstobjects
 from alcove.app.embedded.settings import EmbeddedSettings
 from alcove.embedded import discovery, faults
-from alcove.embedded.admission.chain import AdmissionChain
+from alcove.embedded.admission.chain import AdmissionChain, WebhookClient
 from alcove.embedded.admission.webhook_client import HttpWebhookClient
 from alcove.embedded.controllers.running import ControllerSettings, run_controllers
 from alcove.embedded.identity import authority as authorities
@@ -26,7 +26,7 @@ from alcove.embedded.launcher.client import LauncherClient, open_launcher
 from alcove.embedded.launcher.steps import StepRunner
 from alcove.embedded.network.network import Network, open_network
 from alcove.embedded.objects import GroupResource, Object
-from alcove.embedded.ports import TokenIssuer, ToolError
+from alcove.embedded.ports import PodAccess, ToolError
 from alcove.embedded.registry import InProcessApi, ObjectRegistry, StoreReader
 from alcove.embedded.schema.catalog import Catalog
 from alcove.embedded.serving.server import ApiServer, Backends
@@ -75,6 +75,61 @@ class RbacGeneration:
         return self._number
 
 
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API alone: everything that answers requests, but no node and no controllers."""
+
+    store: ObjectStore
+    catalog: Catalog
+    registry: ObjectRegistry
+    authority: authorities.Authority
+    key: signing.SigningKey
+    tokens: tokens.AccountTokens
+    authorizer: rbac.RbacAuthorizer
+
+    def as_component(self, name: str) -> InProcessApi:
+        """Give the API as one of the cluster's own components uses it."""
+        return InProcessApi(self.store, self.catalog, self.registry, component=name)
+
+    def server(self, pods: PodAccess) -> ApiServer:
+        """Give the server; logs, exec and port-forward are asked of ``pods``."""
+        backends = Backends(
+            registry=self.registry,
+            catalog=self.catalog,
+            authenticator=self.tokens,
+            authorizer=self.authorizer,
+            tokens=self.tokens,
+            pods=pods,
+            discovery=discovery.Discovery(self.catalog),
+            reviews=reviews.Reviews(self.tokens, self.authorizer),
+            issuer_documents=lambda: _issuer_documents(self.key),
+        )
+        return ApiServer(backends)
+
+
+def build_api(store: ObjectStore, keys: Path, webhooks: WebhookClient) -> Api:
+    """Put the API together over an open store; ``keys`` is the directory of its keys, made when missing.
+
+    Raises:
+        AlcoveError: a key is damaged.
+    """
+    reader = StoreReader(store)
+    key = signing.load_signing_key(keys)
+    authorizer = rbac.RbacAuthorizer(reader, RbacGeneration(store))
+    guard = escalation.EscalationGuard(authorizer, reader)
+    catalog = Catalog.load()
+    admission = AdmissionChain(reader, webhooks, check_escalation=guard)
+    return Api(
+        store=store,
+        catalog=catalog,
+        registry=ObjectRegistry(store, catalog, admission, catalog),
+        authority=authorities.load_authority(keys),
+        key=key,
+        tokens=tokens.AccountTokens(key, reader),
+        authorizer=authorizer,
+    )
+
+
 @contextlib.asynccontextmanager
 async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> AsyncIterator[Cluster]:
     """Serve the cluster of ``chosen`` on a bound socket of the machine for as long as the block runs.
@@ -86,23 +141,12 @@ async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> As
         store = stack.enter_context(contextlib.closing(ObjectStore.open(chosen.database)))
         launcher = await stack.enter_async_context(open_launcher())
         network = await stack.enter_async_context(_open_network(launcher))
-        authority = authorities.load_authority(chosen.keys)
-        reader = StoreReader(store)
-        key = signing.load_signing_key(chosen.keys)
-        issued = tokens.AccountTokens(key, reader)
-        authorizer = rbac.RbacAuthorizer(reader, RbacGeneration(store))
-        webhooks = HttpWebhookClient(dialing.ClusterDialer(reader, launcher))
+        webhooks = HttpWebhookClient(dialing.ClusterDialer(StoreReader(store), launcher))
         stack.push_async_callback(webhooks.aclose)
-        guard = escalation.EscalationGuard(authorizer, reader)
-        catalog = Catalog.load()
-        registry = ObjectRegistry(
-            store, catalog, AdmissionChain(reader, webhooks, check_escalation=guard), catalog
+        api = build_api(store, chosen.keys, webhooks)
+        await create_first_objects(
+            api.as_component("bootstrap"), node_address=network.node_address, dns_address=network.dns_address
         )
-
-        def api(component: str) -> InProcessApi:
-            return InProcessApi(store, catalog, registry, component=component)
-
-        await _create_first_objects(api("bootstrap"), network)
         images = LocalImageStore(
             chosen.images,
             step_runner=StepRunner(launcher),
@@ -110,41 +154,23 @@ async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> As
             notice=_log.warning,
         )
         kubelet = Kubelet(
-            api("kubelet"),
+            api.as_component("kubelet"),
             launcher,
             network,
             images,
-            issued,
-            settings=_node_settings(chosen, catalog.release),
-        )
-        backends = Backends(
-            registry=registry,
-            catalog=catalog,
-            authenticator=issued,
-            authorizer=authorizer,
-            tokens=issued,
-            pods=kubelet,
-            discovery=discovery.Discovery(catalog),
-            reviews=reviews.Reviews(issued, authorizer),
-            issuer_documents=lambda: _issuer_documents(key),
+            api.tokens,
+            settings=_node_settings(chosen, api.catalog.release),
         )
         inside = await network.listen(CLUSTER_PORT)
-        server = ApiServer(backends).serve(
-            [listening, inside], authority.server_context(network.node_address)
-        )
         background = await stack.enter_async_context(aio.open_background(name="cluster"))
-        background.start(network.follow(api("kube-proxy")), name="network")
-        background.start(
-            run_controllers(
-                api("kube-controller-manager"),
-                catalog=catalog,
-                settings=_controllers(chosen, authority, issued),
-            ),
-            name="controllers",
-        )
+        background.start(network.follow(api.as_component("kube-proxy")), name="network")
+        background.start(_run_controllers(chosen, api), name="controllers")
         background.start(kubelet.run(), name="kubelet")
+        server = api.server(kubelet).serve(
+            [listening, inside], api.authority.server_context(network.node_address)
+        )
         await stack.enter_async_context(server)
-        yield Cluster(api("alcove"), images, launcher, authority, registry, store)
+        yield Cluster(api.as_component("alcove"), images, launcher, api.authority, api.registry, api.store)
 
 
 @contextlib.asynccontextmanager
@@ -158,9 +184,10 @@ async def _open_network(launcher: LauncherClient) -> AsyncIterator[Network]:
         ) from error
 
 
-async def _create_first_objects(api: InProcessApi, network: Network) -> None:
+async def create_first_objects(api: InProcessApi, *, node_address: str, dns_address: str) -> None:
+    """Create what every cluster has from the start, as far as it is not there."""
     first = firstobjects.first_objects(
-        node_address=network.node_address, api_port=CLUSTER_PORT, dns_address=network.dns_address
+        node_address=node_address, api_port=CLUSTER_PORT, dns_address=dns_address
     )
     for item in [*first, *bootstrap.default_objects()]:
         resource = _RESOURCES[item["kind"]]
@@ -189,16 +216,15 @@ def _node_settings(chosen: EmbeddedSettings, release: str) -> NodeSettings:
     )
 
 
-def _controllers(
-    chosen: EmbeddedSettings, authority: authorities.Authority, issuer: TokenIssuer
-) -> ControllerSettings:
-    return ControllerSettings(
-        ca_certificate=authority.certificate_pem.decode(),
+async def _run_controllers(chosen: EmbeddedSettings, api: Api) -> None:
+    settings = ControllerSettings(
+        ca_certificate=api.authority.certificate_pem.decode(),
         load_balancer_address="127.0.0.1",
         make_volume_directory=lambda claim: _make_volume(chosen.volumes, claim),
         remove_volume_directory=shutil.rmtree,
-        token_issuer=issuer,
+        token_issuer=api.tokens,
     )
+    await run_controllers(api.as_component("kube-controller-manager"), catalog=api.catalog, settings=settings)
 
 
 def _make_volume(directory: Path, claim: Object) -> str:
