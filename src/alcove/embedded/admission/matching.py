@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alcove.embedded import faults
-from alcove.embedded.identity.selectors import selects
+from alcove.embedded.labels import selects
 from alcove.embedded.objects import GroupResource, Object, labels_of, metadata
 from alcove.embedded.ports import AdmissionRequest, ClusterReader
 

@@ -26,9 +26,9 @@ from alcove.embedded.controllers.driver import Controller
 from alcove.embedded.controllers.ownership import claim, controller_reference, is_controlled_by
 from alcove.embedded.controllers.pods import PODS, is_finished
 from alcove.embedded.controllers.revisions import REVISION, content_hash, revision_of
-from alcove.embedded.controllers.selectors import matches
 from alcove.embedded.controllers.times import created_at
 from alcove.embedded.faults import ApiError
+from alcove.embedded.labels import selects
 from alcove.embedded.objects import (
     GroupResource,
     Object,
@@ -106,7 +106,7 @@ def _keys(api: ClusterReader, event: WatchEvent) -> Iterable[ObjectKey]:
     return [
         ObjectKey(DEPLOYMENTS, meta["namespace"], metadata(one)["name"])
         for one in api.list(DEPLOYMENTS, meta["namespace"])
-        if matches(one["spec"].get("selector"), labels_of(event.object))
+        if selects(one["spec"].get("selector"), labels_of(event.object))
     ]
 
 
@@ -128,7 +128,7 @@ class Rollout:
 def observe_rollout(deployment: Object, sets: Iterable[Object]) -> Rollout:
     """Find the Deployment's own among the ReplicaSets of its namespace."""
     selector = deployment["spec"].get("selector")
-    claims = claim(deployment, sets, resource=REPLICA_SETS, matching=lambda labels: matches(selector, labels))
+    claims = claim(deployment, sets, resource=REPLICA_SETS, matching=lambda labels: selects(selector, labels))
     template = deployment["spec"]["template"]
     same = [one for one in claims.owned if _same_template(one["spec"]["template"], template)]
     new = min(same, key=created_at, default=None)

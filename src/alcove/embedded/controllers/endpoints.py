@@ -20,7 +20,7 @@ from alcove.embedded.controllers.actions import (
 from alcove.embedded.controllers.driver import Controller
 from alcove.embedded.controllers.ownership import controller_reference
 from alcove.embedded.controllers.pods import PODS, is_finished, is_terminating, ready_since
-from alcove.embedded.controllers.selectors import matches_map
+from alcove.embedded.labels import selects_map
 from alcove.embedded.objects import (
     GroupResource,
     Object,
@@ -56,7 +56,7 @@ def endpoints(api: ClusterReader) -> Controller:
             return [
                 ObjectKey(SERVICES, meta["namespace"], metadata(one)["name"])
                 for one in api.list(SERVICES, meta["namespace"])
-                if matches_map(one["spec"].get("selector"), labels)
+                if selects_map(one["spec"].get("selector"), labels)
             ]
         name = labels_of(event.object).get(SERVICE_NAME) if event.resource == SLICES else meta["name"]
         return (ObjectKey(SERVICES, meta["namespace"], name),) if name else ()
@@ -86,7 +86,7 @@ def plan_endpoints(
     spec = service["spec"]
     if not spec.get("selector") or spec.get("type") == "ExternalName" or is_terminating(service):
         return NOTHING
-    chosen = [pod for pod in pods if matches_map(spec["selector"], labels_of(pod)) and _has_address(pod)]
+    chosen = [pod for pod in pods if selects_map(spec["selector"], labels_of(pod)) and _has_address(pod)]
     groups: dict[Ports, list[Object]] = {}
     for pod in chosen:
         groups.setdefault(resolve_ports(service, pod), []).append(pod)

@@ -27,7 +27,6 @@ from alcove.embedded.controllers.pods import (
     restarts_of,
 )
 from alcove.embedded.controllers.rollouts import size_of
-from alcove.embedded.controllers.selectors import matches, matches_map
 from alcove.embedded.controllers.times import (
     Condition,
     created_at,
@@ -36,6 +35,7 @@ from alcove.embedded.controllers.times import (
     without_condition,
 )
 from alcove.embedded.faults import ApiError
+from alcove.embedded.labels import selects, selects_map
 from alcove.embedded.objects import (
     GroupResource,
     Object,
@@ -95,8 +95,8 @@ def _controller(api: ClusterReader, resource: GroupResource, kind: str, name: st
 def _selects(owner: Object, labels: Mapping[str, str]) -> bool:
     selector = owner["spec"].get("selector")
     if owner["kind"] == "ReplicationController":
-        return matches_map(selector, labels)
-    return matches(selector, labels)
+        return selects_map(selector, labels)
+    return selects(selector, labels)
 
 
 def _claim(owner: Object, pods: Iterable[Object]) -> Claims:

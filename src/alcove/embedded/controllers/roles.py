@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from alcove.embedded.controllers.actions import NOTHING, Plan, patch_of
 from alcove.embedded.controllers.driver import Controller
-from alcove.embedded.controllers.selectors import matches
+from alcove.embedded.labels import selects
 from alcove.embedded.objects import GroupResource, Object, ObjectKey, WatchEvent, labels_of, metadata
 from alcove.embedded.ports import ClusterReader
 
@@ -33,7 +33,7 @@ def cluster_roles(api: ClusterReader) -> Controller:
 def _collects(role: Object, other: Object) -> bool:
     selectors = role["aggregationRule"].get("clusterRoleSelectors") or ()
     itself = metadata(role)["name"] == metadata(other)["name"]
-    return itself or any(matches(selector, labels_of(other)) for selector in selectors)
+    return itself or any(selects(selector, labels_of(other)) for selector in selectors)
 
 
 def plan_aggregation(role: Object, roles: Sequence[Object]) -> Plan:

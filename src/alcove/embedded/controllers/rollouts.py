@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alcove.embedded.controllers.selectors import resolve_count
+from alcove.embedded.controllers.counts import resolve_count
 from alcove.embedded.controllers.times import created_at
 from alcove.embedded.objects import Object, annotations_of, metadata
 

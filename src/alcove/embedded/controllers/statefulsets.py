@@ -37,9 +37,9 @@ from alcove.embedded.controllers.revisions import (
     plan_history,
 )
 from alcove.embedded.controllers.rollouts import size_of
-from alcove.embedded.controllers.selectors import matches
 from alcove.embedded.controllers.times import earliest
 from alcove.embedded.faults import ApiError
+from alcove.embedded.labels import selects
 from alcove.embedded.objects import (
     GroupResource,
     Object,
@@ -89,7 +89,7 @@ def _keys(api: ClusterReader, event: WatchEvent) -> Iterable[ObjectKey]:
     return [
         ObjectKey(STATEFUL_SETS, meta["namespace"], metadata(one)["name"])
         for one in api.list(STATEFUL_SETS, meta["namespace"])
-        if _is_member_name(one, meta["name"]) and matches(one["spec"]["selector"], labels_of(event.object))
+        if _is_member_name(one, meta["name"]) and selects(one["spec"]["selector"], labels_of(event.object))
     ]
 
 
@@ -140,7 +140,7 @@ def observe_members(
     """Find the set's own among the pods and ControllerRevisions of its namespace."""
     candidates = [one for one in pods if _is_member_name(item, metadata(one)["name"])]
     selector = item["spec"]["selector"]
-    claims = claim(item, candidates, resource=PODS, matching=lambda labels: matches(selector, labels))
+    claims = claim(item, candidates, resource=PODS, matching=lambda labels: selects(selector, labels))
     by_ordinal = {_ordinal(metadata(one)["name"]): one for one in claims.owned}
     return Members(item, by_ordinal, observe_history(item, revisions), claims.patches, now)
 

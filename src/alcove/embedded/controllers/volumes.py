@@ -24,8 +24,8 @@ from alcove.embedded.controllers.actions import (
 from alcove.embedded.controllers.driver import Controller
 from alcove.embedded.controllers.pods import PODS, is_finished
 from alcove.embedded.controllers.quantities import bytes_of
-from alcove.embedded.controllers.selectors import matches
 from alcove.embedded.events import reference_to
+from alcove.embedded.labels import selects
 from alcove.embedded.objects import (
     GroupResource,
     Object,
@@ -173,7 +173,7 @@ def _fits(claim: Object, volume: Object) -> bool:
         set(spec.get("accessModes") or ()) <= set(offered.get("accessModes") or ())
         and (spec.get("volumeMode") or "Filesystem") == (offered.get("volumeMode") or "Filesystem")
         and bytes_of(request) <= _capacity(volume)
-        and (spec.get("selector") is None or matches(spec["selector"], labels_of(volume)))
+        and (spec.get("selector") is None or selects(spec["selector"], labels_of(volume)))
     )
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from alcove.embedded.identity import selectors
+from alcove.embedded import labels
 from alcove.embedded.objects import Object, labels_of, metadata
 
 _LISTS = ("apiGroups", "resources", "nonResourceURLs", "resourceNames", "verbs")
@@ -98,7 +98,7 @@ def _gather(role: Object, cluster_roles: Sequence[Object], visited: set[str]) ->
     gathered: list[Object] = []
     for other in cluster_roles:
         name = metadata(other).get("name", "")
-        if name in visited or not any(selectors.selects(one, labels_of(other)) for one in aggregation):
+        if name in visited or not any(labels.selects(one, labels_of(other)) for one in aggregation):
             continue
         visited.add(name)
         gathered.extend(rule for rule in _gather(other, cluster_roles, visited) if rule not in gathered)

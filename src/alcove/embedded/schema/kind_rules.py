@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alcove.embedded.faults import Cause
+from alcove.embedded.labels import selects
 from alcove.embedded.objects import Object
 from alcove.embedded.schema import causes, crd_rules, pod_rules, syntax
 from alcove.embedded.schema.metadata_rules import check_labels
@@ -23,7 +24,6 @@ from alcove.embedded.schema.rules import (
     one_of,
     present,
     selector,
-    selects,
     unchanging,
     unique,
     values_at,

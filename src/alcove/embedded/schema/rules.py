@@ -237,20 +237,3 @@ def _expression(path: str, expression: Object) -> Iterator[Cause]:
         yield causes.forbidden(f"{path}.values", why)
     for complaint in syntax.qualified_name(str(expression.get("key", ""))):
         yield causes.invalid(f"{path}.key", expression.get("key", ""), complaint)
-
-
-def selects(chosen: Object, labels: Object) -> bool:
-    """Tell whether a LabelSelector selects some labels."""
-    if any(labels.get(key) != text for key, text in (chosen.get("matchLabels") or {}).items()):
-        return False
-    for expression in chosen.get("matchExpressions") or ():
-        value, values = labels.get(expression.get("key")), expression.get("values") or ()
-        holds = {
-            "In": value is not None and value in values,
-            "NotIn": value not in values,
-            "Exists": value is not None,
-            "DoesNotExist": value is None,
-        }
-        if not holds.get(expression.get("operator"), False):
-            return False
-    return True

@@ -1,4 +1,4 @@
-"""Selectors and shares."""
+"""Selectors of API objects."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alcove.embedded.controllers.selectors import matches, matches_map, resolve_count
+from alcove.embedded.labels import selects, selects_map
 
 LABELS = {"app": "web", "tier": "front"}
 
@@ -36,7 +36,7 @@ def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
     ],
 )
 def test_a_label_selector_matches_what_kubernetes_says(selector: Any, expected: bool) -> None:
-    assert matches(selector, LABELS) is expected
+    assert selects(selector, LABELS) is expected
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,4 @@ def test_a_label_selector_matches_what_kubernetes_says(selector: Any, expected: 
     [(None, False), ({}, False), ({"app": "web"}, True), ({"app": "web", "x": "y"}, False)],
 )
 def test_a_plain_selector_matches_nothing_when_empty(selector: Any, expected: bool) -> None:
-    assert matches_map(selector, LABELS) is expected
-
-
-@pytest.mark.parametrize(
-    ("value", "up", "expected"),
-    [
-        (3, True, 3),
-        ("25%", True, 3),
-        ("25%", False, 2),
-        ("0%", True, 0),
-        (None, True, 0),
-        ("100%", False, 10),
-    ],
-)
-def test_a_count_is_a_number_or_a_share_of_ten(value: Any, up: bool, expected: int) -> None:
-    assert resolve_count(value, 10, round_up=up) == expected
+    assert selects_map(selector, LABELS) is expected

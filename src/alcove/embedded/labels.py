@@ -1,4 +1,7 @@
-"""Label selectors as API objects write them: ``matchLabels`` and ``matchExpressions``."""
+"""Selectors as API objects write them, which many rooms ask: whether they select some labels.
+
+Selectors of requests (``labelSelector=...``) are text and belong to the registry.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Tell whether ``selector`` selects ``labels``: the empty one everything, None nothing.
+    """Tell whether a LabelSelector selects ``labels``: the empty one everything, None nothing.
 
     An expression with an unknown operator selects nothing.
     """
@@ -18,6 +21,11 @@ def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bo
     return all(labels.get(key) == value for key, value in wanted.items()) and all(
         _holds(expression, labels) for expression in expressions
     )
+
+
+def selects_map(selector: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
+    """Tell whether a plain selector (of a Service) matches; an empty one matches nothing."""
+    return bool(selector) and all(labels.get(key) == value for key, value in (selector or {}).items())
 
 
 def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
