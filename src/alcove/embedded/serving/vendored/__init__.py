@@ -1,0 +1,1 @@
+"""Facts about Kubernetes' wire format, written by ``scripts/generate_protobuf.py``."""
