@@ -60,7 +60,7 @@ def unpack_from_debian(directory: Path) -> None:
         ]
         apt = ["apt-get", "-qq", *(f"-o{option}" for option in options)]
         try:
-            for arguments in (["update"], ["download", "kubectl"]):
+            for arguments in (["update"], ["download", f"kubectl/{DEBIAN_SUITE}"]):
                 subprocess.run([*apt, *arguments], cwd=scratch, check=True, capture_output=True, timeout=300)
             package = next(scratch.glob("kubectl_*.deb"))
             subprocess.run(["dpkg", "-x", str(package), str(scratch / "root")], check=True, timeout=60)
