@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import busybox
-from tests.e2e.kubectl import Kubectl
+from tests.e2e.kubectl import Kubectl, find_kubectl
 
 FOREIGN = os.environ.get("ALCOVE_E2E_KUBECONFIG", "")
 
@@ -60,9 +59,7 @@ def alcove(*arguments: str, kubeconfig: Path) -> str:
 
 @pytest.fixture(scope="session")
 def cluster(kubeconfig: Path) -> Kubectl:
-    program = shutil.which("kubectl")
-    assert program, "kubectl is missing: make setup installs it"
-    return Kubectl(program, kubeconfig, "default")
+    return Kubectl(find_kubectl(), kubeconfig, "default")
 
 
 @pytest.fixture

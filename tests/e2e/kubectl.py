@@ -5,11 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+
+def find_kubectl() -> str:
+    """Give the kubectl to test with: the machine's own, else the one that make setup put beside Python."""
+    places = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    program = shutil.which("kubectl", path=places)
+    assert program, "kubectl is missing: make setup installs it"
+    return program
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import busybox
-from tests.e2e.kubectl import Kubectl
+from tests.e2e.kubectl import Kubectl, find_kubectl
 from tests.e2e.test_kubectl import deployment
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
@@ -48,9 +47,7 @@ class Embedded:
 
     @property
     def kubectl(self) -> Kubectl:
-        program = shutil.which("kubectl")
-        assert program
-        return Kubectl(program, self.kubeconfig, "default")
+        return Kubectl(find_kubectl(), self.kubeconfig, "default")
 
 
 @pytest.fixture
