@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -306,3 +307,25 @@ def test_the_foreground_daemon_ends_with_ctrl_c(embedded: Embedded) -> None:
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=30)[1]
     assert process.returncode in {0, 130} and "Traceback" not in said
+
+
+def test_without_root_it_says_that_it_needs_it(embedded: Embedded) -> None:
+    argv = [sys.executable, "-m", "alcove", "cluster", "start", "--data-dir", str(embedded.data)]
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *argv]
+    environment = {**os.environ, "KUBECONFIG": str(embedded.kubeconfig)}
+    done = subprocess.run(powerless, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert "because: " in done.stderr and "hint: it needs root" in done.stderr
+
+
+def test_a_missing_program_is_named(embedded: Embedded, tmp_path: Path) -> None:
+    only = tmp_path / "bin"
+    only.mkdir()
+    for program in ("ip", "setpriv"):
+        found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        assert found
+        (only / program).symlink_to(found)
+    argv = [sys.executable, "-m", "alcove", "cluster", "start", "--data-dir", str(embedded.data)]
+    environment = {**os.environ, "KUBECONFIG": str(embedded.kubeconfig), "PATH": str(only)}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and "nft" in done.stderr and "hint: install nftables" in done.stderr

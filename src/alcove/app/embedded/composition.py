@@ -22,7 +22,7 @@ from alcove.embedded.identity import bootstrap, escalation, rbac, reviews, signi
 from alcove.embedded.images import LocalImageStore, builtin_images
 from alcove.embedded.kubelet.agent import Kubelet
 from alcove.embedded.kubelet.context import NodeSettings
-from alcove.embedded.launcher.client import LauncherClient, open_launcher
+from alcove.embedded.launcher.client import LauncherClient, LauncherError, open_launcher
 from alcove.embedded.launcher.steps import StepRunner
 from alcove.embedded.network.network import Network, open_network
 from alcove.embedded.objects import GroupResource, Object
@@ -139,8 +139,8 @@ async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> As
     """
     async with contextlib.AsyncExitStack() as stack:
         store = stack.enter_context(contextlib.closing(ObjectStore.open(chosen.database)))
-        launcher = await stack.enter_async_context(open_launcher())
-        network = await stack.enter_async_context(_open_network(launcher))
+        launcher = await _enter_launcher(stack)
+        network = await _enter_network(stack, launcher)
         webhooks = HttpWebhookClient(dialing.ClusterDialer(StoreReader(store), launcher))
         stack.push_async_callback(webhooks.aclose)
         api = build_api(store, chosen.keys, webhooks)
@@ -173,11 +173,20 @@ async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> As
         yield Cluster(api.as_component("alcove"), images, launcher, api.authority, api.registry, api.store)
 
 
-@contextlib.asynccontextmanager
-async def _open_network(launcher: LauncherClient) -> AsyncIterator[Network]:
+async def _enter_launcher(stack: contextlib.AsyncExitStack) -> LauncherClient:
     try:
-        async with open_network(launcher) as network:
-            yield network
+        return await stack.enter_async_context(open_launcher())
+    except LauncherError as error:
+        raise errors.UnavailableError(
+            "the embedded cluster cannot make namespaces and mounts",
+            cause=str(error),
+            hint="it needs root: sudo alcove cluster start",
+        ) from error
+
+
+async def _enter_network(stack: contextlib.AsyncExitStack, launcher: LauncherClient) -> Network:
+    try:
+        return await stack.enter_async_context(open_network(launcher))
     except ToolError as error:
         raise errors.UnavailableError(
             "the cluster's network cannot be made", cause=str(error), hint="install nftables and iproute2"
