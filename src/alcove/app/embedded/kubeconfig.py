@@ -92,7 +92,10 @@ def write_context(path: Path, access: Access) -> str:
 
 
 def remove_context(path: Path, data_directory: Path) -> None:
-    """Take the cluster's entries out of the file and give the current context back to the one before."""
+    """Take the cluster's entries out of the file and give the current context back to the one before.
+
+    A file that then holds nothing at all is removed: it was made for our entries.
+    """
     if not path.exists():
         return
     with _open_for_change(path) as document:
@@ -100,6 +103,9 @@ def remove_context(path: Path, data_directory: Path) -> None:
             name = entry.get("name", "")
             if _owner(document, name) == str(data_directory):
                 _forget(document, name, entry)
+        empty = not any(document.get(key) for key in document.keys() - {"apiVersion", "kind"})
+    if empty:
+        path.unlink()
 
 
 def _forget(document: dict[str, Any], name: str, cluster: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import select
@@ -186,6 +187,9 @@ def reset_cluster(chosen: settings.EmbeddedSettings) -> None:
         shutil.rmtree(directory)
     except OSError as error:
         raise errors.AlcoveError(f"cannot remove {directory}", cause=str(error)) from error
+    if directory.parent.name == settings.STATE_DIRECTORY:
+        with contextlib.suppress(OSError):  # another cluster may live in it
+            directory.parent.rmdir()
 
 
 def load_image(chosen: settings.EmbeddedSettings, source: Path, name: str, say: Callable[[str], None]) -> str:

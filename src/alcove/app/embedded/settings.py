@@ -9,6 +9,9 @@ from pathlib import Path
 PREFERRED_PORT = 6443
 """Taken when it is free and no other was asked for."""
 
+STATE_DIRECTORY = "alcove"
+"""What is ours in the user's state directory."""
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSettings:
@@ -63,4 +66,4 @@ class EmbeddedSettings:
 def default_data_directory(environment: Mapping[str, str], home: Path) -> Path:
     """Give the data directory of a user who names none: the XDG state directory."""
     state = environment.get("XDG_STATE_HOME", "")
-    return (Path(state) if state.startswith("/") else home / ".local" / "state") / "alcove" / "cluster"
+    return (Path(state) if state.startswith("/") else home / ".local" / "state") / STATE_DIRECTORY / "cluster"

@@ -52,6 +52,13 @@ def test_other_entries_stay_and_come_back_to_use_after_removal(tmp_path: Path) -
     assert load(path) == FOREIGN
 
 
+def test_a_file_made_for_our_entries_goes_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    kubeconfig.write_context(path, access(tmp_path / "c"))
+    kubeconfig.remove_context(path, tmp_path / "c")
+    assert not path.exists()
+
+
 def test_writing_again_replaces_our_own_entry(tmp_path: Path) -> None:
     path = tmp_path / "config"
     for port in (1, 2):
