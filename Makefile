@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint types unit e2e bench clean
+.PHONY: setup demo test lint types unit e2e agent bench clean
 
 setup: $(STAMP)
 
@@ -18,8 +18,8 @@ demo: setup
 test: lint types unit e2e
 
 lint: setup
-	$(BIN)/ruff check src tests benchmarks scripts examples
-	$(BIN)/ruff format --check src tests benchmarks scripts examples
+	$(BIN)/ruff check src tests benchmarks scripts examples native
+	$(BIN)/ruff format --check src tests benchmarks scripts examples native
 	PYTHONPATH=src $(BIN)/lint-imports
 
 types: setup
@@ -30,6 +30,9 @@ unit: setup
 
 e2e: setup
 	$(BIN)/pytest -q tests/e2e --durations=5
+
+agent: setup
+	$(BIN)/python native/agent/build.py
 
 bench: setup
 	$(BIN)/python -m benchmarks

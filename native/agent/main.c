@@ -1,0 +1,30 @@
+/* The agent in a container: one static program that needs nothing of the image it runs in. */
+#include "arguments.h"
+#include "log.h"
+#include "supervise.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2 };
+
+/* Gives the exit code: code, or 1 when nobody could be told. */
+static int print_usage(int descriptor, int code)
+{
+    static const char usage[] = ARGUMENTS_USAGE;
+    return write(descriptor, usage, strlen(usage)) == (ssize_t)strlen(usage) ? code : 1;
+}
+
+int main(int argc, char *argv[])
+{
+    (void)argc;
+    struct arguments arguments = arguments_parse(argv);
+    if (arguments.fault.message != NULL) {
+        log_line("%s %s", arguments.fault.message, arguments.fault.subject);
+        (void)print_usage(STDERR_FILENO, EXIT_USAGE);
+        return EXIT_USAGE;
+    }
+    if (arguments.wish == ARGUMENTS_HELP)
+        return print_usage(STDOUT_FILENO, 0);
+    return supervise(&arguments.supervise);
+}

@@ -1,0 +1,111 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* Blocked, these would end us without a word (and without a sanitizer's report). */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+
+static sigset_t blocked(void)
+{
+    sigset_t set;
+    /* None of these calls can fail for a set and numbers that exist. */
+    (void)sigfillset(&set);
+    for (size_t at = 0; at < sizeof faults / sizeof *faults; at++)
+        (void)sigdelset(&set, faults[at]);
+    return set;
+}
+
+int signals_open(void)
+{
+    sigset_t set = blocked();
+    /* A parent may have left SIGCHLD ignored: the kernel would then reap, and keep the exit codes from us. */
+    struct sigaction by_default = {.sa_handler = SIG_DFL};
+    if (sigaction(SIGCHLD, &by_default, NULL) != 0 || sigprocmask(SIG_SETMASK, &set, NULL) != 0)
+        return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int signals_next(int descriptor)
+{
+    struct signalfd_siginfo arrived;
+    ssize_t length;
+    do
+        length = read(descriptor, &arrived, sizeof arrived);
+    while (length < 0 && errno == EINTR);
+    return length == sizeof arrived ? (int)arrived.ssi_signo : 0;
+}
+
+bool signals_are_forwarded(int number)
+{
+    switch (number) {
+    case SIGCHLD:
+    case SIGPIPE: /* these two: of our own writing to standard error */
+    case SIGXFSZ:
+    case SIGTTIN: /* these two: of our own use of the terminal */
+    case SIGTTOU:
+        return false;
+    default:
+        return true;
+    }
+}
+
+void signals_by_default(void)
+{
+    struct sigaction by_default = {.sa_handler = SIG_DFL};
+    /* Fails for SIGKILL, SIGSTOP and the C library's own, which are as they should be. */
+    for (int number = 1; number < NSIG; number++)
+        (void)sigaction(number, &by_default, NULL);
+}
+
+void signals_unblock(void)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail with a set that exists */
+}
+
+void signals_block(void)
+{
+    sigset_t set = blocked();
+    (void)sigprocmask(SIG_SETMASK, &set, NULL); /* nor can this */
+}
+
+const char *signals_name(int number)
+{
+    static char numbered[sizeof "signal -2147483648"];
+    switch (number) {
+#define NAME(signal) \
+    case signal:     \
+        return #signal;
+        NAME(SIGHUP)
+        NAME(SIGINT)
+        NAME(SIGQUIT)
+        NAME(SIGILL)
+        NAME(SIGTRAP)
+        NAME(SIGABRT)
+        NAME(SIGBUS)
+        NAME(SIGFPE)
+        NAME(SIGKILL)
+        NAME(SIGUSR1)
+        NAME(SIGSEGV)
+        NAME(SIGUSR2)
+        NAME(SIGPIPE)
+        NAME(SIGALRM)
+        NAME(SIGTERM)
+        NAME(SIGCONT)
+        NAME(SIGTSTP)
+        NAME(SIGWINCH)
+        NAME(SIGXCPU)
+        NAME(SIGXFSZ)
+        NAME(SIGSYS)
+#undef NAME
+    default:
+        (void)snprintf(numbered, sizeof numbered, "signal %d", number);
+        return numbered;
+    }
+}

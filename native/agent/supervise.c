@@ -1,0 +1,264 @@
+#include "supervise.h"
+
+#include "backoff.h"
+#include "command.h"
+#include "descriptors.h"
+#include "log.h"
+#include "signals.h"
+#include "terminal.h"
+#include "tree.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum phase { RUNNING, STOPPING, CLEARING, WAITING, DONE };
+
+enum {
+    /* Killed processes end at once, but for one that waits for a device or a network file system. */
+    CLEARING_MS = 5000,
+    /* Processes that are awaited may not be our children (yet): those end, or become ours, unannounced. */
+    LOOK_AGAIN_MS = 20,
+};
+
+struct supervisor {
+    const struct supervise_settings *settings;
+    struct backoff backoff;
+    enum phase phase;
+    int64_t deadline;    /* of the phase, unless RUNNING */
+    int64_t now;         /* milliseconds, on a clock that nobody sets */
+    int64_t started_at;
+    int64_t restart_at;  /* if wants_restart */
+    int64_t asked_until; /* SIGINT or SIGQUIT asked for an end that comes before this */
+    pid_t command;       /* the process, and its group; stays after its end until the next start; 0 before */
+    int code;            /* to exit with, should nothing be started any more */
+    bool command_alive;  /* not reaped yet, so that its number is still its own */
+    bool children_left;  /* at the last reaping */
+    bool has_terminal;   /* ours to give to the command */
+    bool stop_asked;     /* no restart any more */
+    bool wants_restart;
+};
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec time = {.tv_sec = 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &time); /* every Linux has this clock */
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static void enter(struct supervisor *self, enum phase phase, int64_t deadline)
+{
+    self->phase = phase;
+    self->deadline = deadline;
+}
+
+/* Gives the delay before the restart of a command that has ended, or could not start; -1: no restart. */
+static int64_t decide_restart(struct supervisor *self)
+{
+    enum supervise_restart restart = self->settings->restart;
+    self->wants_restart =
+        !self->stop_asked && (restart == RESTART_ALWAYS || (restart == RESTART_ON_FAILURE && self->code != 0));
+    return self->wants_restart ? backoff_delay(&self->backoff, self->now - self->started_at) : -1;
+}
+
+static void log_end(const struct supervisor *self, int status, int64_t delay)
+{
+    char next[64] = "";
+    const char *name = self->settings->command[0];
+    int64_t ran = self->now - self->started_at;
+    if (delay == 0)
+        (void)snprintf(next, sizeof next, "; restarting it now");
+    else if (delay > 0)
+        (void)snprintf(next, sizeof next, "; restarting it in %" PRId64 " ms", delay);
+    if (WIFSIGNALED(status))
+        log_line("%s (process %d) was ended by %s after %" PRId64 " ms%s", name, self->command,
+                 signals_name(WTERMSIG(status)), ran, next);
+    else
+        log_line("%s (process %d) ended with code %d after %" PRId64 " ms%s", name, self->command, self->code, ran,
+                 next);
+}
+
+static void note_end(struct supervisor *self, int status)
+{
+    self->command_alive = false;
+    self->code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    self->stop_asked |= self->now <= self->asked_until;
+    int64_t delay = decide_restart(self);
+    self->restart_at = self->now + delay;
+    if (self->wants_restart || (self->code != 0 && !self->stop_asked))
+        log_end(self, status, delay);
+}
+
+/* False when the command did not start. */
+static bool start(struct supervisor *self)
+{
+    struct command command = command_start(self->settings->command, self->has_terminal);
+    self->now = self->started_at = monotonic_ms();
+    self->asked_until = -1;
+    if (command.process != 0) {
+        self->command = command.process;
+        self->command_alive = true;
+        enter(self, RUNNING, 0);
+        return true;
+    }
+    self->code = command.code;
+    return false;
+}
+
+static void start_again(struct supervisor *self)
+{
+    if (start(self))
+        return;
+    /* It worked before: its file may be being replaced. */
+    int64_t delay = decide_restart(self);
+    self->restart_at = self->now + delay;
+    log_line("trying again in %" PRId64 " ms", delay);
+    enter(self, WAITING, self->restart_at);
+}
+
+static void pass_on(const struct supervisor *self, int number)
+{
+    if (!self->command_alive || kill(-self->command, number) == 0)
+        return;
+    /* It may have joined the group of another. */
+    if (errno == ESRCH && kill(self->command, number) == 0)
+        return;
+    log_errno("cannot pass %s on to process %d", signals_name(number), self->command);
+}
+
+static void take_signal(struct supervisor *self, int number)
+{
+    if (!signals_are_forwarded(number))
+        return;
+    pass_on(self, number);
+    if (number != SIGTERM && number != SIGINT && number != SIGQUIT)
+        return;
+    if (self->phase != RUNNING) {
+        self->stop_asked = true;
+        self->wants_restart = false;
+    } else if (number == SIGTERM) {
+        self->stop_asked = true;
+        enter(self, STOPPING, self->now + self->settings->grace_ms);
+    } else {
+        self->asked_until = self->now + self->settings->grace_ms;
+    }
+}
+
+static void reap(struct supervisor *self)
+{
+    struct tree_reaped reaped = tree_reap(self->command);
+    self->children_left = reaped.children_left;
+    if (reaped.command_ended)
+        note_end(self, reaped.status);
+}
+
+static void clear(struct supervisor *self)
+{
+    enter(self, CLEARING, self->now + CLEARING_MS);
+}
+
+static void watch_stopping(struct supervisor *self)
+{
+    if (self->command_alive || tree_has_group(self->command)) {
+        if (self->now < self->deadline)
+            return;
+        const char *who = self->command_alive ? "" : "processes that ";
+        const char *what = self->command_alive ? "still runs" : "started still run";
+        log_line("%s%s %s %" PRId64 " ms after SIGTERM: killing all", who, self->settings->command[0], what,
+                 self->settings->grace_ms);
+        pass_on(self, SIGKILL);
+    }
+    clear(self);
+}
+
+static void watch_clearing(struct supervisor *self)
+{
+    if (self->children_left && self->now < self->deadline) {
+        tree_kill(self->command);
+        return;
+    }
+    if (self->children_left)
+        log_line("some processes of %s cannot be killed: going on without them", self->settings->command[0]);
+    if (self->command_alive)
+        self->code = 128 + SIGKILL;
+    enter(self, WAITING, self->restart_at);
+}
+
+static void watch_waiting(struct supervisor *self)
+{
+    if (!self->wants_restart)
+        enter(self, DONE, 0);
+    else if (self->now >= self->deadline)
+        start_again(self);
+}
+
+/* Looks at the state as it is now, until it has no consequence any more. */
+static void settle(struct supervisor *self)
+{
+    enum phase before;
+    do {
+        before = self->phase;
+        if (before == RUNNING && !self->command_alive)
+            clear(self);
+        else if (before == STOPPING)
+            watch_stopping(self);
+        else if (before == CLEARING)
+            watch_clearing(self);
+        else if (before == WAITING)
+            watch_waiting(self);
+    } while (self->phase != before);
+}
+
+/* For poll(2). */
+static int wake_in_ms(const struct supervisor *self)
+{
+    if (self->phase == RUNNING)
+        return -1;
+    int64_t left = self->deadline - self->now;
+    bool looks_again = self->phase == CLEARING || (self->phase == STOPPING && !self->command_alive);
+    if (looks_again && left > LOOK_AGAIN_MS)
+        left = LOOK_AGAIN_MS;
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static int supervise_until_done(struct supervisor *self, int signals)
+{
+    while (self->phase != DONE) {
+        struct pollfd sources[] = {{.fd = signals, .events = POLLIN}};
+        if (poll(sources, sizeof sources / sizeof *sources, wake_in_ms(self)) < 0 && errno != EINTR) {
+            log_errno("cannot wait for signals");
+            return COMMAND_FAULT;
+        }
+        self->now = monotonic_ms();
+        for (int number = signals_next(signals); number != 0; number = signals_next(signals))
+            take_signal(self, number);
+        reap(self);
+        settle(self);
+    }
+    return self->code;
+}
+
+int supervise(const struct supervise_settings *settings)
+{
+    struct supervisor self = {
+        .settings = settings,
+        .backoff = {.initial_ms = settings->backoff_initial_ms, .max_ms = settings->backoff_max_ms},
+    };
+    int signals = descriptors_seal() ? signals_open() : -1;
+    if (signals < 0 || !tree_adopt_orphans()) {
+        log_errno("cannot supervise");
+        return COMMAND_FAULT;
+    }
+    self.has_terminal = terminal_is_of(getpgrp());
+    int code = start(&self) ? supervise_until_done(&self, signals) : self.code;
+    if (self.has_terminal)
+        terminal_give_to(getpgrp());
+    return code;
+}
