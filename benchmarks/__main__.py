@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import embedded, machine
+from benchmarks import embedded, machine, routing
 
 print(f"machine: {machine.describe()}\n")
 embedded.main()
+routing.main()

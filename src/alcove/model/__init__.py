@@ -2,8 +2,9 @@
 
 ::
 
-    ClusterState ── Space (a namespace and its parent)
-                 └─ Service (in one space) ── Port, Endpoint
+    ClusterState ── Space (a namespace and its parent) ── Alias (an address of a removed Service)
+                 ├─ Service (in one space) ── Port, Endpoint
+                 └─ Entry (a host by which the outside reaches a Service)
 
 A ``ClusterState`` is a function of the set of objects in the cluster, never of the order they were seen in.
 """
@@ -70,6 +71,34 @@ class Service:
         """Whether callers reach its instances by their own addresses."""
         return not self.addresses and not self.external_name
 
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """The addresses of its ready instances."""
+        return tuple(endpoint.address for endpoint in self.endpoints if endpoint.ready)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What an address stood for before its Service was removed."""
+
+    service: ServiceName
+    ports: tuple[Port, ...] = ()
+    """Its ports at the end; when nobody wrote them down, the ports of the versions that answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rule by which the outside reaches a Service: a host and a path."""
+
+    space: SpaceName
+    host: str
+    service: ServiceName
+    port: int | str
+    """The number of the Service's port, or its name."""
+    path: str = "/"
+    exact: bool = False
+    """Whether the path must be equal; else it is a prefix that ends at a slash."""
+
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -77,7 +106,7 @@ class Space:
 
     name: SpaceName
     parent: SpaceName | None = None
-    aliases: Mapping[str, ServiceName] = field(default_factory=dict)
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
     """Addresses of Services that were removed from it: callers cache addresses."""
 
 
@@ -87,3 +116,8 @@ class ClusterState:
 
     spaces: Mapping[SpaceName, Space] = field(default_factory=dict)
     services: Mapping[tuple[SpaceName, ServiceName], Service] = field(default_factory=dict)
+    """Services of namespaces that are no spaces may be among them: they are never overridden, but what
+    they declare about their ports counts."""
+    entries: frozenset[Entry] = frozenset()
+    ranges: frozenset[str] = frozenset()
+    """The networks (CIDR) that the cluster gives its Services and pods."""

@@ -28,10 +28,13 @@ class Carrier(Enum):
 def parse_route_key(headers: Iterable[tuple[str, str]]) -> tuple[RouteKey, Carrier] | None:
     """Give the key and its carrier, None when the request names nobody.
 
-    An empty value counts as absent. Of a header that is repeated the first value counts.
+    An empty value counts as absent. Of a header that is repeated the first value counts; lines of
+    ``baggage`` are one list, as W3C has it.
     """
     found: dict[str, str] = {}
     for name, value in headers:
+        if name.lower() == BAGGAGE and BAGGAGE in found:
+            found[BAGGAGE] += f",{value}"
         found.setdefault(name.lower(), value.strip())
     for carrier in (Carrier.AZDS, Carrier.KUBERNETES):
         if found.get(carrier.value):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from alcove.model import RouteKey
+from alcove.model import RouteKey, ServiceName, SpaceName
 
 LONGEST_LABEL = 63
 LONGEST_HOST = 253
@@ -52,6 +52,13 @@ def render_host(host: str, key: RouteKey | None) -> str:
     if len(name) > LONGEST_HOST:
         raise ValueError(f"{name!r} is longer than {LONGEST_HOST} characters")
     return name
+
+
+def render_service_hosts(
+    service: ServiceName, space: SpaceName, *, domain: str = "cluster.local"
+) -> tuple[str, ...]:
+    """Give every host by which callers inside the cluster spell a Service, the shortest first."""
+    return (f"{service}", f"{service}.{space}", f"{service}.{space}.svc", f"{service}.{space}.svc.{domain}")
 
 
 def _without_port(authority: str) -> str:

@@ -23,6 +23,7 @@ from alcove.spaces.headers import Carrier, baggage_member, parse_route_key, rend
         ([("baggage", "xazds-route-as=amy")], None),
         ([("baggage", "azds-route-as")], None),
         ([("baggage", "azds-route-as=a%6dy")], ("amy", Carrier.BAGGAGE)),
+        ([("baggage", "a=b"), ("Baggage", "azds-route-as=amy")], ("amy", Carrier.BAGGAGE)),
         ([("azds-route-as", "one"), ("azds-route-as", "two")], ("one", Carrier.AZDS)),
     ],
 )

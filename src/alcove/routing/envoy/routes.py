@@ -1,0 +1,119 @@
+"""Where a request is sent, as actions of a matcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alcove.model import RouteKey
+from alcove.routing.choices import Outcome, Refusal, Target
+from alcove.routing.envoy.names import ONCE, ORIGINAL, REROUTED, ROUTE, TO, Body, ProxySettings, typed
+from alcove.spaces.headers import BAGGAGE, ROUTE_AS, render_baggage
+
+_ANY: Body = {"prefix": "/"}
+_OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
+_NO_LIMIT: Body = {"timeout": "0s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is written into a request on its way."""
+
+    key: RouteKey | None = None
+    """The key that a request without one gets."""
+    once: bool = False
+    """Whether nobody may reroute it again."""
+
+
+NO_MARKS = Marks()
+
+
+def pass_on(settings: ProxySettings, marks: Marks = NO_MARKS, *, answering: str = "") -> Body:
+    """Send to where it was addressed; ``answering`` is told to the caller when it is known."""
+    return _action(
+        typed(
+            "Route",
+            match=_ANY,
+            route={"cluster": ORIGINAL, **_NO_LIMIT},
+            **_request_headers(_marking(marks)),
+            **_telling(settings, answering),
+        )
+    )
+
+
+def pass_all(marks: Marks = NO_MARKS) -> Body:
+    """Send to where it was addressed what has no entry, the CONNECT of those who dial a proxy included."""
+    plain = {"route": {"cluster": ORIGINAL, **_NO_LIMIT}, **_request_headers(_marking(marks))}
+    return _action(
+        typed("RouteList", routes=[{"match": _ANY, **plain}, {"match": {"connect_matcher": {}}, **plain}])
+    )
+
+
+def send(settings: ProxySettings, outcome: Outcome, marks: Marks = NO_MARKS, match: Body = _ANY) -> Body:
+    """Send to who answers, or refuse."""
+    return _action(typed("Route", **plan_route(settings, outcome, marks, match)))
+
+
+def send_first(routes: list[Body]) -> Body:
+    """Take the first of several routes (without types) whose own match holds."""
+    return _action(typed("RouteList", routes=routes))
+
+
+def plan_route(
+    settings: ProxySettings, outcome: Outcome, marks: Marks = NO_MARKS, match: Body = _ANY
+) -> Body:
+    """Give the route of an outcome, without its type."""
+    telling = _telling(settings, f"{outcome.service}.{outcome.space}")
+    if isinstance(outcome, Refusal):
+        said = {"status": 503, "body": {"inline_string": f"{outcome}\n"}}
+        return {"match": match, "direct_response": said, **telling}
+    if len(outcome.sockets) == 1:
+        headers = [_header(TO, outcome.sockets[0], _OVERWRITE), *_marking(marks)]
+        action: Body = {"cluster": REROUTED, **_NO_LIMIT}
+    else:
+        headers = _marking(marks)
+        action = {"weighted_clusters": {"clusters": _each(outcome)}, **_NO_LIMIT}
+    return {"match": match, "route": action, **_request_headers(headers), **telling}
+
+
+def scan(script: str) -> Body:
+    """Look for the key with a script, which then has the route looked up again."""
+    per_route = typed("FilterConfig", config=typed("LuaPerRoute", name=script))
+    plain = {"match": _ANY, "route": {"cluster": ORIGINAL, **_NO_LIMIT}}
+    return _action(typed("Route", **plain, typed_per_filter_config={"lua": per_route}))
+
+
+def _each(target: Target) -> list[Body]:
+    return [
+        {"name": REROUTED, "weight": 1, "request_headers_to_add": [_header(TO, socket, _OVERWRITE)]}
+        for socket in target.sockets
+    ]
+
+
+def _marking(marks: Marks) -> list[Body]:
+    headers: list[Body] = []
+    if marks.key is not None:
+        # Another line of baggage is another part of one list, so nothing that is there can be damaged.
+        member = render_baggage("", ROUTE_AS, marks.key)
+        headers += [
+            _header(ROUTE_AS, marks.key, _OVERWRITE),
+            _header(BAGGAGE, member, "APPEND_IF_EXISTS_OR_ADD"),
+        ]
+    return [*headers, _header(ONCE, "1", _OVERWRITE)] if marks.once else headers
+
+
+def _request_headers(headers: list[Body]) -> Body:
+    return {"request_headers_to_add": headers} if headers else {}
+
+
+def _telling(settings: ProxySettings, answering: str) -> Body:
+    if not answering or not settings.tell_route:
+        return {}
+    return {"response_headers_to_add": [_header(ROUTE, answering, _OVERWRITE)]}
+
+
+def _header(name: str, value: str, how: str) -> Body:
+    return {"header": {"key": name, "value": value}, "append_action": how}
+
+
+def _action(route: Body) -> Body:
+    return {"action": {"name": "route", "typed_config": route}}
