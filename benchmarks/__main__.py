@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import embedded, machine, routing
+from benchmarks import embedded, machine, routing, xds
 
 print(f"machine: {machine.describe()}\n")
 embedded.main()
 routing.main()
+xds.main()
