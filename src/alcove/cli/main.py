@@ -22,6 +22,10 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "cluster": Lazy("alcove.cli.cluster", "cluster", "The embedded cluster: Kubernetes on this machine."),
+    "space": Lazy("alcove.cli.space", "space", "Spaces: make, select, list, show and remove them."),
+    "show-context": Lazy(
+        "alcove.cli.context", "show_context", "Show where commands go: cluster, selected space, host suffix."
+    ),
     "completion": Lazy("alcove.cli.completion", "completion", "Print the completion script of a shell."),
 }
 

@@ -6,10 +6,11 @@ Data goes to stdout in the form that was asked for; everything said to people go
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -66,6 +67,21 @@ def print_record(record: Mapping[str, Any], output_format: str) -> None:
         click.echo(f"{key:<{width}}  {_cell(value)}".rstrip())
 
 
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    """Print rows under titles; ``columns`` gives the key of each title, and what has no value is ``-``.
+
+    A column without a title is for marks: there nothing stays nothing.
+    """
+    lines = [list(columns)]
+    lines += [
+        [_cell(row.get(key)) or ("-" if title else "") for title, key in columns.items()] for row in rows
+    ]
+    widths = [max(1, *map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
 def print_text(text: str) -> None:
     """Print text that is itself the data."""
     click.echo(text, nl=not text.endswith("\n"))
@@ -108,6 +124,57 @@ class Progress:
     def warn(self, text: str) -> None:
         """Say one line that must not be missed, even when quiet."""
         click.secho(f"warning: {text}", err=True, fg="yellow", color=self._colour)
+
+
+def confirm(question: str, *, default: bool) -> None:
+    """Ask a question of yes or no; ends the command on no.
+
+    Raises:
+        UsageError: there is nobody to answer.
+    """
+    with _somebody("answer yes beforehand: -y"):
+        agreed = click.confirm(question, default=default, err=True)
+    if not agreed:
+        raise click.Abort
+
+
+def choose(title: str, options: Sequence[str], *, first: int, instead: str, free: bool = False) -> str:
+    """Ask for one of the options, by its number from ``first`` on or by its text; give the text.
+
+    With ``free`` any other text counts too. ``instead`` says how to answer beforehand.
+
+    Raises:
+        UsageError: there is nobody to answer.
+    """
+    numbered = {str(number): option for number, option in enumerate(options, first)}
+
+    def read(answer: str) -> str:
+        given = answer.strip()
+        if given in numbered:
+            return numbered[given]
+        if given in options or (free and given and not given.isdigit()):
+            return given
+        raise click.UsageError(f"{given!r} is not one of them")
+
+    for number, option in numbered.items():
+        title += f"\n [{number}] {option}"
+    click.echo(title, err=True)
+    with _somebody(instead):
+        told = "Type a number or a new name" if free else "Type a number"
+        chosen: str = click.prompt(told, value_proc=read, err=True)
+    return chosen
+
+
+@contextlib.contextmanager
+def _somebody(instead: str) -> Iterator[None]:
+    """Turn the end of the input into an error that says so; Ctrl+C stays what it is."""
+    try:
+        yield
+    except click.exceptions.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise errors.UsageError("nobody answers", cause="the input has ended", hint=instead) from None
 
 
 def say_error(message: str, *, cause: str = "", hint: str = "") -> None:
