@@ -47,6 +47,8 @@ class ApiError(Exception):
             "reason": self.reason,
             "code": self.code,
         }
+        if not self.reason:
+            del body["reason"]
         if self.details:
             body["details"] = self.details
         return body
@@ -54,10 +56,8 @@ class ApiError(Exception):
 
 def _about(resource: str, name: str) -> dict[str, Any]:
     plural, _, group = resource.partition(".")
-    details: dict[str, Any] = {"name": name, "kind": plural}
-    if group:
-        details["group"] = group
-    return details
+    details = {"name": name, "group": group, "kind": plural}
+    return {field: value for field, value in details.items() if value}
 
 
 def not_found(resource: str, name: str) -> ApiError:
@@ -82,15 +82,11 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> ApiErr
     """422: the object breaks rules; every broken one is told."""
     texts = [f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes]
     told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details: dict[str, Any] = {
-        "name": name,
-        "kind": kind,
-        "causes": [
-            {"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes
-        ],
-    }
-    if group:
-        details["group"] = group
+    details: dict[str, Any] = {"name": name, "group": group, "kind": kind}
+    details = {field: value for field, value in details.items() if value}
+    details["causes"] = [
+        {"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes
+    ]
     qualified = f"{kind}.{group}" if group else kind
     return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {told}', details=details)
 
@@ -116,9 +112,11 @@ def expired(why: str) -> ApiError:
     return ApiError(410, "Expired", why)
 
 
-def method_not_allowed(verb: str, resource: str) -> ApiError:
+def method_not_allowed() -> ApiError:
     """405: the resource does not know the verb."""
-    return ApiError(405, "MethodNotAllowed", f"{verb} is not supported on resources of kind {resource!r}")
+    return ApiError(
+        405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
+    )
 
 
 def unsupported_media_type(got: str, known: Sequence[str]) -> ApiError:

@@ -142,8 +142,48 @@ def add_storage_class(_request: AdmissionRequest, claim: Object, reader: Cluster
     return claim | {"spec": spec | {"storageClassName": metadata(newest).get("name", "")}}
 
 
+def add_tolerations(_request: AdmissionRequest, pod: Object, _reader: ClusterReader) -> Object:
+    """Let the pod stay five minutes on a node that has troubles, unless it says something else itself."""
+    spec = _spec(pod)
+    own = spec.get("tolerations") or []
+    added = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        if not any(_tolerates(each, key) for each in own)
+    ]
+    return pod | {"spec": spec | {"tolerations": [*own, *added]}} if added else pod
+
+
+def _tolerates(toleration: Object, key: str) -> bool:
+    return toleration.get("key") in (key, None, "") and toleration.get("effect") in ("NoExecute", None, "")
+
+
+def add_runtime_class(request: AdmissionRequest, pod: Object, reader: ClusterReader) -> Object:
+    """Check the pod's runtime class.
+
+    Raises:
+        ApiError: 403 when there is none of that name.
+    """
+    name = _spec(pod).get("runtimeClassName")
+    if name and reader.get(GroupResource("runtimeclasses.node.k8s.io"), "", name) is None:
+        raise faults.forbidden("pods", request.name, f'pod rejected: RuntimeClass "{name}" not found')
+    return pod
+
+
+def add_requester(request: AdmissionRequest, signing_request: Object, _reader: ClusterReader) -> Object:
+    """Note who asks for a certificate; what the request says itself does not count."""
+    user = request.user
+    spec: Object = {key: each for key, each in _spec(signing_request).items() if key not in _REQUESTER}
+    told: Object = {"username": user.name, "uid": user.uid, "groups": list(user.groups)}
+    told["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return signing_request | {"spec": spec | {key: value for key, value in told.items() if value}}
+
+
+_REQUESTER = frozenset({"username", "uid", "groups", "extra"})
+
 _PLUGINS: Mapping[str, tuple[_Plugin, ...]] = {
-    "pods": (add_limits, add_service_account, add_priority),
+    "pods": (add_runtime_class, add_limits, add_service_account, add_priority, add_tolerations),
+    "certificatesigningrequests.certificates.k8s.io": (add_requester,),
     "persistentvolumeclaims": (add_storage_class,),
 }
 

@@ -89,6 +89,8 @@ def token_request(issuer: TokenIssuer, namespace: str, account: str, body: Objec
     Raises:
         ApiError: 422 for a duration that is not allowed; else as ``TokenIssuer.issue``.
     """
+    named: Object = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+    body = named | body
     spec = dict(body.get("spec") or {})
     seconds = 3600 if spec.get("expirationSeconds") is None else spec["expirationSeconds"]
     if seconds < SHORTEST_TOKEN:

@@ -11,7 +11,7 @@ result or in an ``ApiError``.
 
 from __future__ import annotations
 
-from alcove.embedded.patching.applying import apply_server_side
+from alcove.embedded.patching.applying import apply_server_side, untypable
 from alcove.embedded.patching.instructions import apply_json_patch, apply_merge_patch
 from alcove.embedded.patching.ownership import track_update
 from alcove.embedded.patching.strategic import apply_strategic_patch
@@ -22,4 +22,5 @@ __all__ = [
     "apply_server_side",
     "apply_strategic_patch",
     "track_update",
+    "untypable",
 ]

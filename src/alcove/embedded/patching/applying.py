@@ -41,8 +41,8 @@ def apply_server_side(
     subresource) and defaults and validates the result. ``now`` is RFC 3339.
 
     Raises:
-        ApiError: 400 when ``applied`` has managed fields, another version, or lists whose entries cannot
-            be told apart; 409 with one cause for each conflicting field.
+        ApiError: 400 when ``applied`` has managed fields or another version; 500 for lists whose entries
+            cannot be told apart; 409 with one cause for each conflicting field.
     """
     _check(applied, schema, api_version)
     me = Owner(manager, "Apply", subresource)
@@ -85,11 +85,17 @@ def _check(applied: Object, schema: SchemaNode, api_version: str) -> None:
     limits.check_depth(applied)
     wrong = _indistinct(applied, schema, "")
     if wrong:
-        name = objects.metadata(applied).get("name", "")
-        kind = applied.get("kind", "")
-        raise faults.bad_request(
-            f"failed to create typed patch object ({name}; {api_version}, Kind={kind}): {wrong}"
-        )
+        raise untypable(applied, wrong)
+
+
+def untypable(applied: Object, wrong: str) -> faults.ApiError:
+    """Give the error of Kubernetes (500, without a reason) for an applied object that its schema refuses."""
+    name, version = objects.metadata(applied).get("name", ""), applied.get("apiVersion", "")
+    told = version if "/" in version else f"/{version}"
+    kind = applied.get("kind", "")
+    return faults.ApiError(
+        500, "", f"failed to create typed patch object (/{name}; {told}, Kind={kind}): {wrong}"
+    )
 
 
 def _indistinct(value: Any, node: SchemaNode | None, path: str) -> str:
@@ -123,7 +129,7 @@ def _refuse_conflicts(owners: Mapping[Owner, Share], changed: FieldSet, excused:
     causes: list[tuple[Owner, str]] = []
     for owner in sorted(owners):
         both = fieldsets.difference(fieldsets.intersection(owners[owner].fields, changed), excused)
-        causes += [(owner, path) for path in sorted(fieldsets.paths(both))]
+        causes += [(owner, path) for path in fieldsets.paths(both)]
     if not causes:
         return
     raise faults.ApiError(

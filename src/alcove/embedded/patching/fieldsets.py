@@ -90,12 +90,16 @@ def intersection(left: FieldSet, right: FieldSet) -> FieldSet:
 
 
 def paths(fields: FieldSet, prefix: str = "") -> Iterator[str]:
-    """Yield the paths in the set as Kubernetes prints them: ``.spec.containers[name="a"].image``."""
-    for step, node in fields.items():
-        if step == ".":
-            yield prefix
-        else:
-            yield from paths(_opened(node), prefix + _printed(step))
+    """Yield the paths in the set as Kubernetes prints them: ``.spec.containers[name="a"].image``.
+
+    Those of one level come before what is below it.
+    """
+    if "." in fields:
+        yield prefix
+    below = sorted((_printed(step), node) for step, node in fields.items() if step != ".")
+    yield from (prefix + printed for printed, node in below if not node or "." in node)
+    for printed, node in below:
+        yield from paths({step: child for step, child in node.items() if step != "."}, prefix + printed)
 
 
 def _printed(step: str) -> str:

@@ -133,17 +133,22 @@ def track_update(
     subresource: str,
     api_version: str,
     now: str,
+    blank: Object | None = None,
 ) -> Object:
     """Give ``new`` with the managed fields that follow from an ordinary write (anything but apply).
 
-    ``old`` is the object before the write, None when it is created. What the client sent in
+    ``old`` is the object before the write, None when it is created; ``blank`` is then what such an object
+    holds before anybody has said anything. What the client sent in
     ``managedFields`` counts as in Kubernetes: nothing keeps those of ``old``, ``[]`` and ``[{}]`` end the
     tracking, and it may give fields back. ``now`` is RFC 3339. A write that changes nothing changes no
     managed field either.
     """
     me = Owner(manager, "Update", subresource, api_version)
     if old is None:
-        fields = fieldsets.fields_of_object(new, schema, containers=True)
+        if blank is None:
+            fields = fieldsets.fields_of_object(new, schema, containers=True)
+        else:
+            _, fields = fieldsets.compare_objects(blank, new, schema)
         return with_entries(new, [_entry(me, Share(fields, now, api_version))] if fields else [])
     owners, entries = _before_write(old, new, subresource)
     if not owners:

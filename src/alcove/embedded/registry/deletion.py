@@ -37,27 +37,29 @@ def check_request(key: ObjectKey, delete: DeleteOptions) -> None:
     if key.resource == NAMESPACES and key.name in _IMMORTAL_NAMESPACES:
         raise forbidden(key.resource, key.name, "this namespace may not be deleted")
     if delete.propagation and delete.propagation not in _PROPAGATION:
-        known = ", ".join(f'"{policy}"' for policy in _PROPAGATION)
+        known = '"Foreground", "Background", "Orphan", "nil"'
         message = f'Unsupported value: "{delete.propagation}": supported values: {known}'
         cause = Cause("FieldValueNotSupported", message, "propagationPolicy")
         raise invalid("DeleteOptions", "meta.k8s.io", "", [cause])
 
 
-def check_preconditions(key: ObjectKey, item: Object, delete: DeleteOptions) -> None:
-    """Raise 409 when the object is not the one that was meant."""
+def check_preconditions(item: Object, delete: DeleteOptions) -> None:
+    """Raise 409, which names the kind as Kubernetes does, when the object is not the one that was meant."""
     inner = item["metadata"]
+    group = item["apiVersion"].rpartition("/")[0]
+    kind = f"{item['kind']}.{group}" if group else item["kind"]
     if delete.uid and delete.uid != inner.get("uid"):
         why = (
             f"the UID in the precondition ({delete.uid}) does not match the UID in record "
             f"({inner.get('uid')}). The object might have been deleted and then recreated"
         )
-        raise conflict(key.resource, key.name, why)
+        raise conflict(kind, inner["name"], why)
     if delete.resource_version and delete.resource_version != inner["resourceVersion"]:
         why = (
             f"the ResourceVersion in the precondition ({delete.resource_version}) does not match "
             f"the ResourceVersion in record ({inner['resourceVersion']}). The object might have been modified"
         )
-        raise conflict(key.resource, key.name, why)
+        raise conflict(kind, inner["name"], why)
 
 
 def decide(key: ObjectKey, item: Object, delete: DeleteOptions, *, now: float) -> Deletion:

@@ -69,7 +69,7 @@ def _list_at(
         return store.list_at(resource_type.resource, namespace, revision)
     except ApiError as error:
         if not paging:
-            raise
+            raise expired("The resourceVersion for the provided list is too old.") from error
         raise expired(
             "The provided continue parameter is too old to display a consistent list result. "
             "You must start a new list without the continue parameter."
@@ -121,12 +121,10 @@ def selection(resource_type: ResourceType, labels: str, fields: str) -> Predicat
 
 
 def parse_revision(text: str) -> int:
-    """Give the number of a resourceVersion; raise 422 when it is none."""
+    """Give the number of a resourceVersion; raise 400 when it is none."""
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        cause = Cause(
-            "FieldValueInvalid", f'Invalid value: "{text[:40]}": it is no number', "resourceVersion"
-        )
-        raise invalid("ListOptions", "meta.k8s.io", "", [cause])
+        shown = f'"{text[:40]}": strconv.ParseUint: parsing "{text[:40]}": invalid syntax'
+        raise bad_request(f"invalid resource version: resourceVersion: Invalid value: {shown}")
     return int(text)
 
 
@@ -136,7 +134,7 @@ def refuse_future(store: ObjectStore, revision: int) -> None:
         raise ApiError(
             504,
             "Timeout",
-            f"Too large resource version: {revision}, current: {store.revision}",
+            f"Timeout: Too large resource version: {revision}, current: {store.revision}",
             details={
                 "retryAfterSeconds": 1,
                 "causes": [
@@ -160,5 +158,5 @@ def _parse_token(options: ListOptions) -> _Token:
         if found["v"] != "meta.k8s.io/v1" or not isinstance(revision, int) or revision <= 0:
             raise bad_request("continue key is not valid: server does not recognize this encoded version")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise bad_request("continue key is not valid") from error
+        raise bad_request("invalid continue token: continue key is not valid") from error
     return _Token(revision, (namespace, name))

@@ -32,6 +32,7 @@ _GENERATION_GROUPS = frozenset(
         "resource.k8s.io",
     )
 )
+_NO_GENERATION = frozenset(("controllerrevisions.apps",))
 _GENERATION_RESOURCES = frozenset(("pods", "podtemplates", "replicationcontrollers"))
 
 
@@ -104,11 +105,11 @@ def begin(resource_type: ResourceType, item: Object, *, uid: str, now: str) -> N
     """Set what the system sets on a new object.
 
     Raises:
-        ApiError: 400 when it carries a resourceVersion.
+        ApiError: 500, as in Kubernetes, when it carries a resourceVersion.
     """
     inner = item["metadata"]
     if inner.pop("resourceVersion", None):
-        raise bad_request("resourceVersion should not be set on objects to be created")
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
         inner.pop(field, None)
     inner["uid"] = uid
@@ -121,7 +122,7 @@ def has_generation(resource_type: ResourceType) -> bool:
     """Tell whether objects of this type count the changes of their specification."""
     return (
         resource_type.custom
-        or resource_type.group in _GENERATION_GROUPS
+        or (resource_type.group in _GENERATION_GROUPS and resource_type.resource not in _NO_GENERATION)
         or resource_type.resource in _GENERATION_RESOURCES
     )
 

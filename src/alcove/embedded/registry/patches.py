@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import msgspec
+
 from alcove.embedded import faults, patching
 from alcove.embedded.objects import Object, ResourceType
 from alcove.embedded.patching import limits
@@ -41,14 +43,17 @@ class Patches:
         revise = self._reviser(intent.type, kind, body)
         if intent.subresource == "scale":
             return await self.rescale(intent, revise)
-        return await self._writes.change(intent, revise)
+        try:
+            return await self._writes.change(intent, revise)
+        except faults.ApiError as error:
+            raise _unpatchable(error, body) from error
 
     async def rescale(self, intent: Intent, revise: Callable[[Object], Object]) -> WriteResult:
         """Change an object by what ``revise`` makes of its Scale; give the new Scale."""
         resource_type = intent.type
 
         def change(item: Object) -> Object:
-            scale = revise(subresources.scale_of(resource_type, item))
+            scale = revise(subresources.scale_of(resource_type, item, strict=False))
             return subresources.with_scale(resource_type, item, scale)
 
         result = await self._writes.change(intent, change)
@@ -72,9 +77,14 @@ class Patches:
             raise _wrong_option("FieldValueRequired", why, "fieldManager")
         if intent.subresource == "scale":
             raise faults.not_implemented("server-side apply of scale")
-        applied = metadata.own(resource_type, limits.decode_object(body))
+        applied = limits.decode_object(body)
+        _require_type(resource_type, applied)
+        applied = metadata.own(resource_type, applied)
         metadata.place(resource_type, applied, namespace=intent.namespace, name=intent.name)
-        applied, warnings = self._writes.checked_fields(intent, applied)
+        pruned = self._catalog.prune(resource_type, applied)
+        unknown = [] if pruned is applied else self._catalog.unknown_fields(resource_type, applied)
+        if unknown:
+            raise patching.untypable(applied, f".{unknown[0]}: field not declared in schema")
         applied = _accepted(resource_type, applied, intent.subresource)
         intent = dataclasses.replace(intent, tracked=True)
 
@@ -96,10 +106,10 @@ class Patches:
                     f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
                 )
                 raise faults.conflict(resource_type.resource, intent.name, why)
-            result = await self._writes.create(intent, merge(None))
-        else:
-            result = await self._writes.change(intent, merge)
-        return dataclasses.replace(result, warnings=(*warnings, *result.warnings))
+            created = merge(None)
+            created["metadata"].pop("resourceVersion", None)
+            return await self._writes.create(intent, created)
+        return await self._writes.change(intent, merge)
 
 
 def _accepted(resource_type: ResourceType, applied: Object, subresource: str) -> Object:
@@ -110,6 +120,26 @@ def _accepted(resource_type: ResourceType, applied: Object, subresource: str) ->
     if "status" in resource_type.subresources:
         return {field: value for field, value in applied.items() if field != "status"}
     return applied
+
+
+def _require_type(resource_type: ResourceType, applied: Object) -> None:
+    version, kind = applied.get("apiVersion") or "", applied.get("kind") or ""
+    if version != resource_type.api_version or kind != resource_type.kind:
+        told = version if "/" in str(version) else f"/{version}"
+        raise faults.bad_request(f"invalid object type: {told}, Kind={kind}")
+
+
+_UNDECODABLE = " cannot be handled as a "
+
+
+def _unpatchable(error: faults.ApiError, body: bytes) -> faults.ApiError:
+    """Give the error of a patch whose result cannot be read; any other is given back."""
+    if error.code != 400 or _UNDECODABLE not in error.message:
+        return error
+    why = error.message.partition(_UNDECODABLE)[2].partition(": ")[2]
+    shown = msgspec.json.encode(body.decode(errors="replace")).decode()
+    cause = faults.Cause("FieldValueInvalid", f"Invalid value: {shown}: {why}", "patch")
+    return faults.invalid("", "", "", [cause])
 
 
 def _wrong_option(reason: str, message: str, field: str) -> faults.ApiError:

@@ -32,7 +32,7 @@ class Removals:
         for _ in range(TRIES):
             stored = self._writes.require(key)
             present = view(resource_type, stored).object
-            deletion.check_preconditions(key, present, delete)
+            deletion.check_preconditions(present, delete)
             request = intent.request("DELETE", None, present, key.name)
             await self._writes.admission.mutate(request)
             await self._writes.admission.validate(request)

@@ -177,6 +177,10 @@ def inherit(item: Object, old: Object) -> None:
     """Keep what an update leaves out, and drop what the Service's new type has no use for."""
     spec, before = dict(item.get("spec") or {}), old.get("spec") or {}
     item["spec"] = spec
+    if spec.get("type") not in _WITH_PORTS and not spec.get("externalIPs"):
+        for field in ("externalTrafficPolicy", "allocateLoadBalancerNodePorts"):
+            if spec.get(field) == before.get(field):
+                spec.pop(field, None)
     if spec.get("type") == "ExternalName":
         for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if spec.get(field) == before.get(field):

@@ -20,6 +20,17 @@ _EMPTY_STATUS: dict[str, Object] = {
     "persistentvolumeclaims": {"phase": "Pending"},
     "persistentvolumes": {"phase": "Pending"},
     "namespaces": {"phase": "Active"},
+    "replicasets.apps": {"replicas": 0},
+    "statefulsets.apps": {"replicas": 0, "availableReplicas": 0},
+    "ingresses.networking.k8s.io": {"loadBalancer": {}},
+    "poddisruptionbudgets.policy": {
+        "currentHealthy": 0,
+        "desiredHealthy": 0,
+        "disruptionsAllowed": 0,
+        "expectedPods": 0,
+    },
+    "horizontalpodautoscalers.autoscaling": {"desiredReplicas": 0},
+    "volumeattachments.storage.k8s.io": {"attached": False},
 }
 _LABELS_FIXED_BY_STATUS = frozenset(("apps", "batch"))
 _STATUS_LIKE = frozenset(("status", "approval"))
@@ -128,6 +139,8 @@ def _prepare_job(item: Object, _now: str) -> None:
         "selector": {**selector, "matchLabels": matched},
         "template": {**template, "metadata": {**template_metadata, "labels": labels}},
     }
+    if not inner.get("labels"):
+        inner["labels"] = dict(labels)
 
 
 def _prepare_definition(item: Object, now: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alcove.embedded.faults import ApiError, Cause, bad_request, conflict, invalid, not_implemented
+from alcove.embedded.faults import ApiError, Cause, bad_request, conflict, internal, invalid, not_implemented
 from alcove.embedded.objects import Object, ResourceType
 from alcove.embedded.registry.metadata import mapping
 
@@ -13,9 +13,18 @@ _BUILT_IN = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".statu
 _SHOWN_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-def scale_of(resource_type: ResourceType, item: Object) -> Object:
-    """Give the ``autoscaling/v1`` Scale of an object."""
+def scale_of(resource_type: ResourceType, item: Object, *, strict: bool = True) -> Object:
+    """Give the ``autoscaling/v1`` Scale of an object; no replicas are not written, as in Kubernetes.
+
+    A custom resource without the field has no Scale yet, unless it is not ``strict``.
+
+    Raises:
+        ApiError: 500 for a custom resource that does not have the field.
+    """
     paths = _paths(resource_type)
+    replicas = _at(item, paths["specReplicasPath"])
+    if replicas is None and resource_type.custom and strict:
+        raise internal(f'the spec replicas field "{paths["specReplicasPath"]}" does not exist')
     inner = item["metadata"]
     status: Object = {"replicas": _at(item, paths.get("statusReplicasPath", "")) or 0}
     selector = _selector(resource_type, item)
@@ -25,7 +34,7 @@ def scale_of(resource_type: ResourceType, item: Object) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: inner[field] for field in _SHOWN_METADATA if field in inner},
-        "spec": {"replicas": _at(item, paths["specReplicasPath"]) or 0},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
 

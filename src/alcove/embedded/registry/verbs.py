@@ -21,7 +21,15 @@ from alcove.embedded.ports import (
     WriteOptions,
     WriteResult,
 )
-from alcove.embedded.registry import definitions, deletion, lists, subresources, versions, watches
+from alcove.embedded.registry import (
+    definitions,
+    deletion,
+    lists,
+    metadata,
+    subresources,
+    versions,
+    watches,
+)
 from alcove.embedded.registry.patches import Patches
 from alcove.embedded.registry.removals import Removals
 from alcove.embedded.registry.writes import Intent, WritePath
@@ -127,6 +135,7 @@ class ObjectRegistry:
         with _bounded():
             if subresource == "scale":
                 return await self._patches.rescale(intent, lambda _: item)
+            _require_name(name, item)
             _require_revision(resource_type, name, item)
             return await self._writes.change(intent, lambda _: item)
 
@@ -194,6 +203,13 @@ class _bounded:  # noqa: N801  # reads as the function it stands for
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, RecursionError):
             raise limits.too_deep() from error
+
+
+def _require_name(name: str, item: Object) -> None:
+    if not metadata.mapping(item.get("metadata")).get("name"):
+        raise faults.bad_request(
+            f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        )
 
 
 def _require_revision(resource_type: ResourceType, name: str, item: Object) -> None:

@@ -14,6 +14,7 @@ from alcove.embedded import faults, patching
 from alcove.embedded.objects import GroupResource, Object, ObjectKey, ResourceType, StoredObject
 from alcove.embedded.ports import Admission, AdmissionRequest, Catalog, WriteOptions, WriteResult
 from alcove.embedded.registry import definitions, metadata, strategies
+from alcove.embedded.registry.blanks import blank_of
 from alcove.embedded.registry.services import SERVICES, ServiceAddresses
 from alcove.embedded.registry.versions import as_stored, key_of, view
 from alcove.embedded.storage import ObjectStore
@@ -235,8 +236,11 @@ class WritePath:
         resource_type = intent.type
         self._require_place(intent, item)
         key = key_of(resource_type, intent.namespace, item["metadata"]["name"])
-        if self.store.get(key) is not None:
+        present = self.store.get(key)
+        if present is not None:
             error = faults.already_exists(key.resource, key.name)
+            if present.object["metadata"].get("deletionTimestamp"):
+                error.message = f"object is being deleted: {error.message}"
             if generated:
                 error.message += ", the server was not able to generate a unique name for the object"
             raise error
@@ -290,6 +294,7 @@ class WritePath:
             subresource=intent.subresource,
             api_version=intent.type.api_version,
             now=now,
+            blank=blank_of(intent.type),
         )
 
     def _name(self, intent: Intent, item: Object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alcove.embedded.faults import Cause, bad_request
+from alcove.embedded.faults import ApiError, Cause, bad_request
 from alcove.embedded.objects import GroupResource, Object, ResourceType
 from alcove.embedded.schema import causes, crds, defaults, structure
 from alcove.embedded.schema.definitions import Definitions
@@ -13,6 +13,7 @@ from alcove.embedded.schema.metadata_rules import check_metadata
 from alcove.embedded.schema.nodes import Node, NodeTable
 from alcove.embedded.schema.rules import run
 from alcove.embedded.schema.values import check_value
+from alcove.embedded.schema.wire_forms import FormError, WireForms
 
 
 class Catalog:
@@ -28,6 +29,7 @@ class Catalog:
         self._table = NodeTable(definitions)
         self._custom: dict[str, tuple[crds.CustomType, ...]] = {}
         self._schemas: dict[tuple[str, str, str], Node] = {}
+        self._forms = WireForms()
         self.release = definitions.release
         self.generation = 0
         self._index()
@@ -91,6 +93,10 @@ class Catalog:
             filled: Object = structure.with_defaults(node, item)
             return filled
         _refuse_wrong_types(resource_type, node, item)
+        try:
+            item = self._forms.normal(node, item)
+        except FormError as error:
+            raise _undecodable(resource_type, str(error)) from None
         return defaults.complete(resource_type.resource, item)
 
     def validate(self, resource_type: ResourceType, item: Object, old: Object | None) -> list[Cause]:
@@ -153,6 +159,11 @@ def _refuse_wrong_types(resource_type: ResourceType, node: Node, item: Object, p
         return
     kind = resource_type.kind
     for complaint in structure.wrong_types(node, item, causes.join(kind, path) if path else kind):
-        raise bad_request(
-            f'{kind} in version "{resource_type.version}" cannot be handled as a {kind}: {complaint}'
-        )
+        raise _undecodable(resource_type, complaint)
+
+
+def _undecodable(resource_type: ResourceType, complaint: str) -> ApiError:
+    kind = resource_type.kind
+    return bad_request(
+        f'{kind} in version "{resource_type.version}" cannot be handled as a {kind}: {complaint}'
+    )

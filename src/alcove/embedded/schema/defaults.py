@@ -36,7 +36,7 @@ def fill(item: Object, tree: Tree) -> Object:
     """Give the object with the tree's defaults; it shares all that did not change, itself if nothing did."""
     changed: Object = {}
     for name, value in tree.values.items():
-        if item.get(name) in (None, ""):
+        if item.get(name) in (None, "") or (name == "targetPort" and item[name] == 0):
             given = value(item) if callable(value) else value
             if given is not None and given != item.get(name):
                 changed[name] = given.copy() if isinstance(given, dict | list) else given
@@ -84,19 +84,20 @@ _PROBE = Tree(
 )
 _HOOK = Tree(httpGet=_HTTP)
 _FIELD = Tree(apiVersion="v1")
+_AMOUNT = Tree(divisor="0")
 _CONTAINER = Tree(
     imagePullPolicy=_pull_policy,
     terminationMessagePath="/dev/termination-log",
     terminationMessagePolicy="File",
     resources=Tree(made=True),
     ports=[Tree(protocol="TCP")],
-    env=[Tree(valueFrom=Tree(fieldRef=_FIELD))],
+    env=[Tree(valueFrom=Tree(fieldRef=_FIELD, resourceFieldRef=_AMOUNT))],
     livenessProbe=_PROBE,
     readinessProbe=_PROBE,
     startupProbe=_PROBE,
     lifecycle=Tree(postStart=_HOOK, preStop=_HOOK),
 )
-_FIELD_FILES = [Tree(fieldRef=_FIELD)]
+_FIELD_FILES = [Tree(fieldRef=_FIELD, resourceFieldRef=_AMOUNT)]
 _VOLUME = Tree(
     emptyDir=_empty_dir,
     configMap=Tree(defaultMode=420),
@@ -110,7 +111,8 @@ _VOLUME = Tree(
             Tree(serviceAccountToken=Tree(expirationSeconds=3600), downwardAPI=Tree(items=_FIELD_FILES))
         ],
     ),
-    ephemeral=Tree(volumeClaimTemplate=Tree(spec=Tree(volumeMode="Filesystem"))),
+    ephemeral=Tree(volumeClaimTemplate=Tree(metadata=Tree(made=True), spec=Tree(volumeMode="Filesystem"))),
+    iscsi=Tree(iscsiInterface="default"),
 )
 _POD_SPEC = Tree(
     restartPolicy="Always",
@@ -169,6 +171,27 @@ def _lower_kind(names: Object) -> str:
     return str(names.get("kind", "")).lower()
 
 
+def _default_metrics(_: Object) -> list[Object]:
+    target = {"type": "Utilization", "averageUtilization": 80}
+    return [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+
+
+def _scaling(*first: Object, **more: Any) -> Tree:
+    policies = [*first, {"type": "Percent", "value": 100, "periodSeconds": 15}]
+    return Tree(made=True, selectPolicy="Max", policies=lambda _: policies, **more)
+
+
+def _range_default(limit: Object) -> Object | None:
+    return limit.get("max") if limit.get("type") == "Container" else None
+
+
+def _range_request(limit: Object) -> Object | None:
+    if limit.get("type") != "Container":
+        return None
+    amounts = (limit.get("min") or {}) | (limit.get("max") or {}) | (limit.get("default") or {})
+    return amounts or None
+
+
 _CLAIM = Tree(spec=Tree(volumeMode="Filesystem"), status=Tree(made=True, phase="Pending"))
 _BINDING = Tree(roleRef=Tree(apiGroup="rbac.authorization.k8s.io"), subjects=[Tree(apiGroup=_subject_group)])
 _WEBHOOK = Tree(
@@ -225,6 +248,7 @@ TREES: dict[str, Tree] = {
                 made=True, type="RollingUpdate", rollingUpdate=Tree(made=_rolls, partition=0)
             ),
             persistentVolumeClaimRetentionPolicy=Tree(made=True, whenDeleted="Retain", whenScaled="Retain"),
+            serviceName=lambda spec: "" if "serviceName" not in spec else None,
             volumeClaimTemplates=[_CLAIM.extended(apiVersion="v1", kind="PersistentVolumeClaim")],
             template=_TEMPLATE,
         )
@@ -245,7 +269,11 @@ TREES: dict[str, Tree] = {
     "secrets": Tree(type="Opaque"),
     "persistentvolumeclaims": _CLAIM,
     "persistentvolumes": Tree(
-        spec=Tree(volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain"),
+        spec=Tree(
+            volumeMode="Filesystem",
+            persistentVolumeReclaimPolicy="Retain",
+            hostPath=Tree(type=lambda source: "" if "type" not in source else None),
+        ),
         status=Tree(made=True, phase="Pending"),
     ),
     "storageclasses.storage.k8s.io": Tree(reclaimPolicy="Delete", volumeBindingMode="Immediate"),
@@ -254,8 +282,35 @@ TREES: dict[str, Tree] = {
     ),
     "rolebindings.rbac.authorization.k8s.io": _BINDING,
     "clusterrolebindings.rbac.authorization.k8s.io": _BINDING,
-    "horizontalpodautoscalers.autoscaling": Tree(spec=Tree(minReplicas=1)),
-    "priorityclasses.scheduling.k8s.io": Tree(preemptionPolicy="PreemptLowerPriority"),
+    "horizontalpodautoscalers.autoscaling": Tree(
+        spec=Tree(
+            minReplicas=1,
+            metrics=_default_metrics,
+            behavior=Tree(
+                scaleUp=_scaling(
+                    {"type": "Pods", "value": 4, "periodSeconds": 15}, stabilizationWindowSeconds=0
+                ),
+                scaleDown=_scaling(),
+            ),
+        )
+    ),
+    "limitranges": Tree(spec=Tree(limits=[Tree(default=_range_default, defaultRequest=_range_request)])),
+    "leases.coordination.k8s.io": Tree(spec=Tree(made=True)),
+    "ingressclasses.networking.k8s.io": Tree(spec=Tree(parameters=Tree(scope="Cluster"))),
+    "csidrivers.storage.k8s.io": Tree(
+        spec=Tree(
+            made=True,
+            attachRequired=True,
+            fsGroupPolicy="ReadWriteOnceWithFSType",
+            podInfoOnMount=False,
+            requiresRepublish=False,
+            seLinuxMount=False,
+            storageCapacity=False,
+            volumeLifecycleModes=lambda spec: ["Persistent"],
+        )
+    ),
+    "priorityclasses.scheduling.k8s.io": Tree(preemptionPolicy="PreemptLowerPriority", value=0),
+    "controllerrevisions.apps": Tree(revision=0),
     "validatingwebhookconfigurations.admissionregistration.k8s.io": Tree(webhooks=[_WEBHOOK]),
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": Tree(webhooks=[_MUTATING_WEBHOOK]),
     "customresourcedefinitions.apiextensions.k8s.io": Tree(
@@ -306,6 +361,8 @@ def _complete_pod(pod: Object) -> Object:
     for name in ("containers", "initContainers"):
         if isinstance(spec.get(name), list):
             changed[name] = [_complete_container(each, spec) for each in spec[name]]
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        changed["terminationGracePeriodSeconds"] = 1
     return pod | {"spec": spec | changed} if changed else pod
 
 

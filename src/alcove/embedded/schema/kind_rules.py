@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
 from alcove.embedded.faults import Cause
 from alcove.embedded.labels import selects
 from alcove.embedded.objects import Object
-from alcove.embedded.schema import causes, crd_rules, pod_rules, syntax
+from alcove.embedded.schema import (
+    causes,
+    crd_rules,
+    network_rules,
+    pod_rules,
+    policy_rules,
+    syntax,
+    volume_rules,
+)
 from alcove.embedded.schema.metadata_rules import check_labels
 from alcove.embedded.schema.rules import (
+    Check,
     Rule,
     Whole,
     at_least,
     below,
     between,
-    exactly_one,
-    filled,
     keyed,
     like,
     named,
     one_of,
+    percentage,
     present,
     selector,
+    share,
     unchanging,
     unique,
     values_at,
 )
 
-_PROTOCOL = one_of("TCP", "UDP", "SCTP")
 _DATA_LIMIT = 1024 * 1024
 
 # ------------------------------------------------------------------------------------------ workloads
@@ -38,14 +49,19 @@ _DATA_LIMIT = 1024 * 1024
 def _selects_template(kind: str) -> Whole:
     def check(item: Object, old: Object | None) -> Iterator[Cause]:
         spec = item.get("spec") or {}
-        chosen = spec.get("selector")
-        if chosen is None:
-            return
-        if not chosen.get("matchLabels") and not chosen.get("matchExpressions"):
+        chosen, template = spec.get("selector"), spec.get("template") or {}
+        if not (template.get("spec") or {}).get("containers"):
+            yield causes.required("spec.template.spec.containers")
+        if chosen is not None and not chosen.get("matchLabels") and not chosen.get("matchExpressions"):
             yield causes.invalid("spec.selector", chosen, f"empty selector is invalid for {kind}")
             return
-        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-        if not selects(chosen, labels):
+        if chosen is None:
+            yield causes.required("spec.selector")
+        elif next(selector("", chosen), None) is not None:
+            yield causes.invalid("spec.selector", chosen, "invalid label selector")
+            return
+        labels = (template.get("metadata") or {}).get("labels") or {}
+        if chosen is None or not selects(chosen, labels):
             path = "spec.template.metadata.labels"
             yield causes.invalid(path, labels, "`selector` does not match template `labels`")
 
@@ -55,10 +71,20 @@ def _selects_template(kind: str) -> Whole:
 def _template(*policies: str) -> tuple[Rule | Whole, ...]:
     return (
         Rule("spec.template.spec.restartPolicy", one_of(*policies)),
-        Rule("spec.template.metadata.labels", check_labels),
+        Rule("spec.template.spec.activeDeadlineSeconds", _no_deadline),
+        Rule("spec.template.metadata", _template_labels),
         *below("spec.template.spec", pod_rules.FIELDS),
         _template_references,
     )
+
+
+def _no_deadline(path: str, value: Any) -> Iterator[Cause]:
+    yield causes.forbidden(path, "activeDeadlineSeconds in ReplicaSet is not Supported")
+
+
+def _template_labels(path: str, value: Any) -> Iterator[Cause]:
+    # The path is Kubernetes' own: without the metadata.
+    yield from check_labels(path.replace(".metadata", ".labels"), value.get("labels") or {})
 
 
 def _template_references(item: Object, old: Object | None) -> Iterator[Cause]:
@@ -82,11 +108,41 @@ def _replicated(kind: str) -> tuple[Rule | Whole, ...]:
     )
 
 
-def _recreate(path: str, value: Any) -> Iterator[Cause]:
-    if value.get("type") == "Recreate" and value.get("rollingUpdate"):
+def _strategy(path: str, value: Any) -> Iterator[Cause]:
+    kind, rolling = value.get("type"), value.get("rollingUpdate") or {}
+    if kind not in (None, "Recreate", "RollingUpdate"):
+        yield causes.not_supported(path, kind, ("Recreate", "RollingUpdate"))
+    if kind == "Recreate" and rolling:
         yield causes.forbidden(
             f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"
         )
+    most, extra = rolling.get("maxUnavailable"), rolling.get("maxSurge")
+    if most is not None:
+        yield from share(f"{path}.rollingUpdate.maxUnavailable", most)
+    if extra is not None:
+        yield from percentage(f"{path}.rollingUpdate.maxSurge", extra)
+    if most in (0, "0%") and extra in (0, "0%"):
+        why = "may not be 0 when `maxSurge` is 0"
+        yield causes.invalid(f"{path}.rollingUpdate.maxUnavailable", most, why)
+
+
+def _progress(path: str, value: Any) -> Iterator[Cause]:
+    seconds = value.get("progressDeadlineSeconds")
+    if seconds is not None and seconds <= (value.get("minReadySeconds") or 0):
+        why = "must be greater than minReadySeconds"
+        yield causes.invalid(f"{path}.progressDeadlineSeconds", seconds, why)
+
+
+def _unknown_type(*known: str) -> Check:
+    """Refuse other values as StatefulSets do: as invalid, at the part that has them."""
+
+    def check(path: str, value: Any) -> Iterator[Cause]:
+        if value not in known:
+            place = path.removesuffix(".type")
+            names = " or ".join(f"'{each}'" for each in known)
+            yield causes.invalid(place, value, f"must be {names}")
+
+    return check
 
 
 _STATEFUL_CHANGEABLE = (
@@ -113,43 +169,33 @@ def _stateful_update(item: Object, old: Object | None) -> Iterator[Cause]:
     yield causes.forbidden("spec", f"updates to statefulset spec for fields other than {named} are forbidden")
 
 
-def _job_policy(item: Object, old: Object | None) -> Iterator[Cause]:
-    for path, policy in values_at(item, "spec.template.spec.restartPolicy"):
-        if policy == "Always":
-            yield causes.required(path, 'valid values: "OnFailure", "Never"')
-
-
-# ------------------------------------------------------------------------------------------- services
-
-
-def _service(item: Object, old: Object | None) -> Iterator[Cause]:
+def _job(item: Object, old: Object | None) -> Iterator[Cause]:
     spec = item.get("spec") or {}
-    kind, ports = spec.get("type", "ClusterIP"), spec.get("ports") or []
-    if not ports and kind != "ExternalName" and spec.get("clusterIP") != "None":
-        yield causes.required("spec.ports")
-    if kind == "ExternalName":
-        name = spec.get("externalName", "")
-        if not name:
-            yield causes.required("spec.externalName")
-        for complaint in syntax.dns_subdomain(name.rstrip(".").lower()) if name else ():
-            yield causes.invalid("spec.externalName", name, complaint)
-    if kind == "LoadBalancer" and spec.get("clusterIP") == "None":
-        yield causes.invalid(
-            "spec.clusterIPs[0]", "None", "may not be set to 'None' for LoadBalancer services"
-        )
-    for index, port in enumerate(ports if len(ports) > 1 else ()):
-        if not port.get("name"):
-            yield causes.required(f"spec.ports[{index}].name")
-    before = (old or {}).get("spec") or {}
-    address = spec.get("clusterIP", "")
-    stays = before.get("clusterIP") and "ExternalName" not in (kind, before.get("type"))
-    if stays and address != before["clusterIP"]:
-        yield causes.invalid("spec.clusterIPs[0]", [address], "may not change once set")
+    template = spec.get("template") or {}
+    pod = template.get("spec") or {}
+    if not pod.get("containers"):
+        yield causes.required("spec.template.spec.containers")
+    if pod.get("restartPolicy", "Always") == "Always":
+        yield causes.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
+    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
+        yield causes.required("spec.completions", "when completion mode is Indexed")
+    if spec.get("backoffLimitPerIndex") is not None and spec.get("completionMode") != "Indexed":
+        why = "requires indexed completion mode"
+        yield causes.invalid("spec.backoffLimitPerIndex", spec["backoffLimitPerIndex"], why)
+    if spec.get("manualSelector") and not spec.get("selector"):
+        yield causes.required("spec.selector")
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if not selects(spec.get("selector") or {}, labels):
+        why = "`selector` does not match template `labels`"
+        yield causes.invalid("spec.template.metadata.labels", labels, why)
 
 
-def _cluster_address(path: str, value: Any) -> Iterator[Cause]:
-    if value not in ("", "None"):
-        yield from like(syntax.ip_address)(path, value)
+def _failure_rule(path: str, value: Any) -> Iterator[Cause]:
+    known = ("Count", "FailIndex", "FailJob", "Ignore")
+    if value.get("action") not in known:
+        yield causes.not_supported(f"{path}.action", value.get("action"), known)
+    if bool(value.get("onExitCodes")) == bool(value.get("onPodConditions")):
+        yield causes.invalid(path, "", "specifying one of OnExitCodes and OnPodConditions is required")
 
 
 # ------------------------------------------------------------------------------------- configuration
@@ -177,6 +223,7 @@ def _bounded(item: Object, old: Object | None) -> Iterator[Cause]:
         yield causes.too_long("data", _DATA_LIMIT)
 
 
+_ACCOUNT_NAME = "kubernetes.io/service-account.name"
 _SECRET_KEYS = {
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
     "kubernetes.io/dockercfg": (".dockercfg",),
@@ -189,40 +236,57 @@ def _secret_keys(item: Object, old: Object | None) -> Iterator[Cause]:
     for key in _SECRET_KEYS.get(item.get("type", ""), ()):
         if key not in (item.get("data") or {}):
             yield causes.required(f"data[{key}]")
+    kind, texts = item.get("type", ""), item.get("data") or {}
+    if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & texts.keys():
+        yield causes.required("data[username]")
+        yield causes.required("data[password]")
+    annotations = (item.get("metadata") or {}).get("annotations") or {}
+    if kind == "kubernetes.io/service-account-token" and not annotations.get(_ACCOUNT_NAME):
+        yield causes.required(f"metadata.annotations[{_ACCOUNT_NAME}]")
+    for key in (".dockerconfigjson", ".dockercfg") if kind.startswith("kubernetes.io/dockerc") else ():
+        if key in texts and not _is_json_object(texts[key]):
+            yield causes.invalid(f"data[{key}]", "<secret contents redacted>", "invalid character")
+
+
+def _is_json_object(encoded: str) -> bool:
+    try:
+        return isinstance(json.loads(base64.b64decode(encoded)), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _both_data(item: Object, old: Object | None) -> Iterator[Cause]:
     for key in sorted((item.get("data") or {}).keys() & (item.get("binaryData") or {}).keys()):
-        yield causes.invalid(f"binaryData[{key}]", key, "duplicate of key present in data")
+        yield causes.invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
 
 
 # ---------------------------------------------------------------------------------------------- others
 
 
-def _ingress(item: Object, old: Object | None) -> Iterator[Cause]:
+def _namespaced_rule(path: str, value: Any) -> Iterator[Cause]:
+    urls = value.get("nonResourceURLs")
+    if urls:
+        why = "namespaced rules cannot apply to non-resource URLs"
+        yield causes.invalid(f"{path}.nonResourceURLs", urls, why)
+    else:
+        yield from _policy_rule(path, value)
+
+
+def _event(item: Object, old: Object | None) -> Iterator[Cause]:
+    namespace = (item.get("metadata") or {}).get("namespace")
+    about = (item.get("involvedObject") or {}).get("namespace") or ""
+    if old is None and about != namespace and (about or namespace != "default"):
+        yield causes.invalid("involvedObject.namespace", about, "does not match event.namespace")
+
+
+def _csr(item: Object, old: Object | None) -> Iterator[Cause]:
     spec = item.get("spec") or {}
-    if not spec.get("rules") and not spec.get("defaultBackend"):
-        yield causes.invalid("spec", spec, "either `defaultBackend` or `rules` must be specified")
-
-
-def _ingress_path(path: str, value: Any) -> Iterator[Cause]:
-    kind = value.get("pathType")
-    if not kind:
-        yield causes.required(f"{path}.pathType", "pathType must be specified")
-    elif kind not in ("Exact", "Prefix", "ImplementationSpecific"):
-        yield causes.not_supported(f"{path}.pathType", kind, ("Exact", "ImplementationSpecific", "Prefix"))
-    elif kind != "ImplementationSpecific" and not str(value.get("path", "")).startswith("/"):
-        yield causes.invalid(f"{path}.path", value.get("path", ""), "must be an absolute path")
-
-
-def _backend(path: str, value: Any) -> Iterator[Cause]:
-    service = value.get("service")
-    if service is None:
-        return
-    yield from present("name")(f"{path}.service", service)
-    port = service.get("port") or {}
-    if not port.get("name") and not port.get("number"):
-        yield causes.required(f"{path}.service", "port name or number is required")
+    text = base64.b64decode(spec.get("request") or "")
+    if old is None and b"-----BEGIN CERTIFICATE REQUEST-----" not in text:
+        yield causes.invalid(
+            "spec.request", spec.get("request", ""), "PEM block type must be CERTIFICATE REQUEST"
+        )
+    yield from present("usages", "signerName")("spec", spec)
 
 
 def _policy_rule(path: str, value: Any) -> Iterator[Cause]:
@@ -239,76 +303,99 @@ def _policy_rule(path: str, value: Any) -> Iterator[Cause]:
         yield causes.required(f"{path}.resources", "resource rules must supply at least one resource")
 
 
-def _role_reference(item: Object, old: Object | None) -> Iterator[Cause]:
-    if old is not None and item.get("roleRef") != old.get("roleRef"):
-        yield causes.invalid("roleRef", item.get("roleRef"), "cannot change roleRef")
+def _role_reference(*kinds: str) -> Whole:
+    def check(item: Object, old: Object | None) -> Iterator[Cause]:
+        reference = item.get("roleRef") or {}
+        if reference.get("apiGroup", _RBAC) != _RBAC:
+            yield causes.not_supported("roleRef.apiGroup", reference["apiGroup"], (_RBAC,))
+        if reference.get("kind") not in kinds:
+            yield causes.not_supported("roleRef.kind", reference.get("kind", ""), kinds)
+        yield from present("name")("roleRef", reference)
+        if old is not None and item.get("roleRef") != old.get("roleRef"):
+            yield causes.invalid("roleRef", item.get("roleRef"), "cannot change roleRef")
+
+    return check
 
 
-def _claim_update(item: Object, old: Object | None) -> Iterator[Cause]:
-    def fixed(claim: Object) -> Object:
-        changeable = ("resources", "volumeAttributesClassName")
-        spec = {name: value for name, value in (claim.get("spec") or {}).items() if name not in changeable}
-        # The volume is filled in by whoever binds the claim.
-        return spec | {"volumeName": spec.get("volumeName") if bound else ""}
-
-    bound = bool(((old or {}).get("spec") or {}).get("volumeName"))
-    if old is not None and fixed(item) != fixed(old):
-        why = (
-            "spec is immutable after creation except resources.requests and volumeAttributesClassName "
-            "for bound claims"
-        )
-        yield causes.forbidden("spec", why)
-
-
-def _claim_size(item: Object, old: Object | None) -> Iterator[Cause]:
-    requests = ((item.get("spec") or {}).get("resources") or {}).get("requests") or {}
-    if "storage" not in requests:
-        yield causes.required("spec.resources[storage]")
-
-
+_RBAC = "rbac.authorization.k8s.io"
 _BINDING = (
-    _role_reference,
-    Rule("roleRef", present("name")),
     Rule("subjects[*]", present("name")),
     Rule("subjects[*].kind", one_of("ServiceAccount", "User", "Group")),
 )
+
+
+def _webhook_name(path: str, value: Any) -> Iterator[Cause]:
+    yield from named(syntax.dns_subdomain)(path, value)
+    if value and value.count(".") < 2:
+        yield causes.invalid(path, value, "should be a domain with at least three segments separated by dots")
+
+
+def _webhook_client(path: str, value: Any) -> Iterator[Cause]:
+    url = value.get("url")
+    if (url is None) == (value.get("service") is None):
+        yield causes.required(path, "exactly one of url or service is required")
+    elif url is not None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme != "https":
+            yield causes.invalid(f"{path}.url", url, "'https' is the only allowed URL scheme")
+        elif not parts.hostname:
+            yield causes.invalid(f"{path}.url", url, "host must be specified")
+        for name, part in (("query", parts.query), ("fragment", parts.fragment)):
+            if part:
+                yield causes.invalid(f"{path}.url", part, f"{name} parameters are not permitted in the URL")
+
+
+def _review_versions(path: str, value: Any) -> Iterator[Cause]:
+    if not value:
+        yield causes.required(path, "must specify one of v1, v1beta1")
+    elif not {"v1", "v1beta1"} & set(value):
+        yield causes.invalid(path, value, "must include at least one of v1, v1beta1")
+
+
 _WEBHOOKS = (
     Rule("webhooks", unique("name")),
-    Rule("webhooks[*].name", named(syntax.dns_subdomain)),
-    Rule(
-        "webhooks[*].clientConfig",
-        exactly_one(
-            "url",
-            "service",
-            missing="exactly one of url or service is required",
-            more="exactly one of url or service is required",
-        ),
-    ),
+    Rule("webhooks[*].name", _webhook_name),
+    Rule("webhooks[*].clientConfig", _webhook_client),
+    Rule("webhooks[*].rules[*]", present("apiGroups", "apiVersions", "resources")),
+    Rule("webhooks[*].rules[*].scope", one_of("*", "Cluster", "Namespaced")),
+    Rule("webhooks[*].reinvocationPolicy", one_of("IfNeeded", "Never")),
     Rule("webhooks[*].failurePolicy", one_of("Ignore", "Fail")),
     Rule("webhooks[*].matchPolicy", one_of("Equivalent", "Exact")),
     Rule("webhooks[*].sideEffects", one_of("None", "NoneOnDryRun")),
-    Rule("webhooks[*].admissionReviewVersions", filled("must specify one of v1, v1beta1")),
+    Rule("webhooks[*].admissionReviewVersions", _review_versions),
     Rule("webhooks[*].timeoutSeconds", between(1, 30)),
     Rule("webhooks[*].namespaceSelector", selector),
     Rule("webhooks[*].objectSelector", selector),
     Rule("webhooks[*].rules[*].operations[*]", one_of("CREATE", "UPDATE", "DELETE", "CONNECT", "*")),
 )
-_ROLE = (Rule("rules[*]", _policy_rule),)
 
 RULES: dict[str, tuple[Rule | Whole, ...]] = {
+    **network_rules.RULES,
+    **policy_rules.RULES,
+    **volume_rules.RULES,
+    "events": (_event,),
+    "certificatesigningrequests.certificates.k8s.io": (_csr,),
+    "controllerrevisions.apps": (Rule("", present("data")), unchanging("data")),
+    "nodes": (Rule("spec.taints[*].effect", one_of("NoExecute", "NoSchedule", "PreferNoSchedule")),),
     "pods": (*below("spec", pod_rules.SPEC), pod_rules.unchanged_spec),
     "podtemplates": below("template.spec", pod_rules.SPEC),
     "deployments.apps": (
         *_replicated("deployment"),
-        Rule("spec.strategy", _recreate),
-        Rule("spec.strategy.type", one_of("Recreate", "RollingUpdate")),
+        Rule("spec.strategy", _strategy),
+        Rule("spec", _progress),
         unchanging("spec.selector"),
     ),
     "replicasets.apps": (*_replicated("deployment"), unchanging("spec.selector")),
     "statefulsets.apps": (
         *_replicated("statefulset"),
-        Rule("spec.podManagementPolicy", one_of("OrderedReady", "Parallel")),
-        Rule("spec.updateStrategy.type", one_of("RollingUpdate", "OnDelete")),
+        Rule("spec.podManagementPolicy", _unknown_type("OrderedReady", "Parallel")),
+        Rule("spec.updateStrategy.type", _unknown_type("RollingUpdate", "OnDelete")),
+        Rule("spec.updateStrategy.rollingUpdate.partition", at_least(0)),
+        Rule("spec.serviceName", like(lambda name: syntax.dns_label(name) if name else [])),
+        Rule("spec.ordinals.start", at_least(0)),
+        Rule("spec.persistentVolumeClaimRetentionPolicy.whenDeleted", one_of("Delete", "Retain")),
+        Rule("spec.persistentVolumeClaimRetentionPolicy.whenScaled", one_of("Delete", "Retain")),
+        Rule("spec.volumeClaimTemplates[*].spec", volume_rules.check_claim),
         _stateful_update,
     ),
     "jobs.batch": (
@@ -318,80 +405,31 @@ RULES: dict[str, tuple[Rule | Whole, ...]] = {
         Rule("spec.activeDeadlineSeconds", at_least(0)),
         Rule("spec.ttlSecondsAfterFinished", at_least(0)),
         Rule("spec.completionMode", one_of("NonIndexed", "Indexed")),
-        _job_policy,
+        Rule("spec.podReplacementPolicy", one_of("Failed", "TerminatingOrFailed")),
+        Rule("spec.podFailurePolicy.rules[*]", _failure_rule),
+        Rule("spec.template.metadata", _template_labels),
+        _job,
         *below("spec.template.spec", pod_rules.SPEC),
         unchanging("spec.selector", "spec.template", "spec.completionMode"),
-    ),
-    "services": (
-        Rule("spec.type", one_of("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")),
-        Rule("spec.sessionAffinity", one_of("ClientIP", "None")),
-        Rule("spec.internalTrafficPolicy", one_of("Cluster", "Local")),
-        Rule("spec.externalTrafficPolicy", one_of("Cluster", "Local")),
-        Rule("spec.clusterIP", _cluster_address),
-        Rule("spec.externalIPs[*]", like(syntax.ip_address)),
-        Rule("spec.selector", check_labels),
-        Rule("spec.ports[*].port", between(1, 65535)),
-        Rule("spec.ports[*].targetPort", between(1, 65535)),
-        Rule("spec.ports[*].nodePort", between(0, 65535)),
-        Rule("spec.ports[*].protocol", _PROTOCOL),
-        Rule("spec.ports[*].name", like(lambda name: syntax.dns_label(name) if name else [])),
-        Rule("spec.ports", unique("name")),
-        Rule("spec.ports", unique("port", "protocol")),
-        _service,
     ),
     "configmaps": (
         Rule("data", keyed(syntax.config_key)),
         Rule("binaryData", keyed(syntax.config_key)),
-        Rule("binaryData.*", like(syntax.base64_text)),
         _both_data,
         _bounded,
         _frozen("data", "binaryData"),
     ),
     "secrets": (
         Rule("data", keyed(syntax.config_key)),
-        Rule("data.*", like(syntax.base64_text)),
         _secret_keys,
         _bounded,
         _frozen("data"),
         unchanging("type"),
     ),
-    "persistentvolumeclaims": (
-        Rule("spec", present("accessModes", why="at least 1 access mode is required")),
-        Rule(
-            "spec.accessModes[*]",
-            one_of("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"),
-        ),
-        _claim_size,
-        _claim_update,
-    ),
-    "storageclasses.storage.k8s.io": (unchanging("provisioner", "parameters", "reclaimPolicy"),),
-    "ingresses.networking.k8s.io": (
-        _ingress,
-        Rule("spec.rules[*].http.paths[*]", _ingress_path),
-        Rule("spec.rules[*].http.paths[*].backend", _backend),
-        Rule("spec.defaultBackend", _backend),
-    ),
-    "networkpolicies.networking.k8s.io": (
-        Rule("spec.podSelector", selector),
-        Rule("spec.policyTypes[*]", one_of("Egress", "Ingress")),
-    ),
-    "endpoints": (Rule("subsets[*].addresses[*].ip", like(syntax.ip_address)),),
-    "endpointslices.discovery.k8s.io": (
-        Rule("addressType", one_of("FQDN", "IPv4", "IPv6")),
-        Rule("endpoints[*]", present("addresses")),
-        Rule("ports[*].protocol", _PROTOCOL),
-        unchanging("addressType"),
-    ),
-    "roles.rbac.authorization.k8s.io": _ROLE,
-    "clusterroles.rbac.authorization.k8s.io": _ROLE,
-    "rolebindings.rbac.authorization.k8s.io": _BINDING,
-    "clusterrolebindings.rbac.authorization.k8s.io": _BINDING,
-    "leases.coordination.k8s.io": (Rule("spec.leaseDurationSeconds", at_least(1)),),
-    "horizontalpodautoscalers.autoscaling": (
-        Rule("spec.maxReplicas", at_least(1)),
-        Rule("spec.minReplicas", at_least(1)),
-    ),
-    "priorityclasses.scheduling.k8s.io": (unchanging("value", "preemptionPolicy"),),
+    "roles.rbac.authorization.k8s.io": (Rule("rules[*]", _namespaced_rule),),
+    "clusterroles.rbac.authorization.k8s.io": (Rule("rules[*]", _policy_rule),),
+    "rolebindings.rbac.authorization.k8s.io": (_role_reference("Role", "ClusterRole"), *_BINDING),
+    "clusterrolebindings.rbac.authorization.k8s.io": (_role_reference("ClusterRole"), *_BINDING),
     "validatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
     "customresourcedefinitions.apiextensions.k8s.io": (crd_rules.check_crd,),

@@ -10,10 +10,11 @@ from alcove.embedded.objects import Object, ResourceType
 from alcove.embedded.schema import causes, syntax
 
 _ANNOTATIONS_LIMIT = 256 * 1024
+_STANDARD_FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
 
 _NAME_FORMS: dict[str, syntax.Check] = {
     "namespaces": syntax.dns_label,
-    "services": syntax.service_label,
+    "services": syntax.dns_label,
     "roles.rbac.authorization.k8s.io": syntax.path_segment,
     "clusterroles.rbac.authorization.k8s.io": syntax.path_segment,
     "rolebindings.rbac.authorization.k8s.io": syntax.path_segment,
@@ -34,7 +35,10 @@ def check_metadata(resource_type: ResourceType, item: Object, old: Object | None
     if meta.get("finalizers") != before.get("finalizers"):
         for index, name in enumerate(meta.get("finalizers") or ()):
             for complaint in syntax.qualified_name(name):
-                yield causes.invalid(f"metadata.finalizers[{index}]", name, complaint)
+                yield causes.invalid("metadata.finalizers", name, complaint)
+            if "/" not in name and name not in _STANDARD_FINALIZERS and not resource_type.custom:
+                why = "name is neither a standard finalizer name nor is it fully qualified"
+                yield causes.invalid(f"metadata.finalizers[{index}]", name, why)
     if meta.get("ownerReferences") != before.get("ownerReferences"):
         yield from _check_owners(meta.get("ownerReferences") or ())
 
@@ -72,13 +76,15 @@ def _check_annotations(annotations: Object) -> Iterator[Cause]:
 
 
 def _check_owners(owners: Any) -> Iterator[Cause]:
-    controllers = 0
-    for index, owner in enumerate(owners):
+    controllers: list[str] = []
+    for owner in owners:
         for name in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(name):
-                path = f"metadata.ownerReferences[{index}].{name}"
-                yield causes.invalid(path, owner.get(name, ""), "must not be empty")
-        controllers += bool(owner.get("controller"))
-    if controllers > 1:
-        why = "Only one reference can have Controller set to true"
+                why = "version must not be empty" if name == "apiVersion" else "must not be empty"
+                yield causes.invalid(f"metadata.ownerReferences.{name}", owner.get(name, ""), why)
+        if owner.get("controller"):
+            controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
+    if len(controllers) > 1:
+        told = " and ".join(controllers[:2])
+        why = f'Only one reference can have Controller set to true. Found "true" in references for {told}'
         yield causes.invalid("metadata.ownerReferences", owners, why)

@@ -7,7 +7,7 @@ from typing import Any
 
 from alcove.embedded.faults import Cause
 from alcove.embedded.objects import Object
-from alcove.embedded.schema import causes, syntax
+from alcove.embedded.schema import causes, container_rules, syntax
 from alcove.embedded.schema.rules import (
     Check,
     Rule,
@@ -19,13 +19,14 @@ from alcove.embedded.schema.rules import (
     like,
     named,
     one_of,
+    parts,
+    port_or_name,
     present,
     unique,
 )
 
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
-_PORT = between(1, 65535)
 
 
 def _env_source(path: str, value: Any) -> Iterator[Cause]:
@@ -53,54 +54,65 @@ def _sources(path: str, value: Any) -> Iterator[Cause]:
 _HANDLER = exactly_one(
     *_HANDLERS, missing="must specify a handler type", more="may not specify more than 1 handler type"
 )
+_PROBE: tuple[tuple[str, Check], ...] = (
+    ("", _HANDLER),
+    ("initialDelaySeconds", at_least(0)),
+    ("periodSeconds", at_least(0)),
+    ("timeoutSeconds", at_least(0)),
+    ("failureThreshold", at_least(0)),
+    ("exec", present("command")),
+    ("httpGet.port", port_or_name),
+    ("httpGet.scheme", one_of("HTTP", "HTTPS")),
+    ("tcpSocket.port", port_or_name),
+)
 _CONTAINER: tuple[tuple[str, Check], ...] = (
     ("", present("image")),
     ("name", named(syntax.dns_label)),
     ("imagePullPolicy", one_of("Always", "IfNotPresent", "Never")),
     ("terminationMessagePolicy", one_of("File", "FallbackToLogsOnError")),
-    ("ports[*]", present("containerPort")),
-    ("ports[*].containerPort", _PORT),
-    ("ports[*].hostPort", between(0, 65535)),
-    ("ports[*].protocol", one_of("TCP", "UDP", "SCTP")),
-    ("ports[*].name", like(syntax.port_name)),
+    (
+        "ports[*]",
+        parts(
+            ("", present("containerPort")),
+            ("containerPort", container_rules.container_port),
+            ("hostPort", between(0, 65535)),
+            ("protocol", one_of("TCP", "UDP", "SCTP")),
+            ("name", like(syntax.port_name)),
+        ),
+    ),
     ("ports", unique("name")),
-    ("env[*].name", named(syntax.env_name)),
-    ("env[*].valueFrom", _env_source),
+    (
+        "env[*]",
+        parts(("name", named(syntax.env_name)), ("valueFrom", _env_source), ("", container_rules.env)),
+    ),
+    ("image", container_rules.image),
+    ("securityContext", container_rules.identity),
+    ("securityContext.procMount", one_of("Default", "Unmasked")),
     ("resources.limits.*", _amount),
     ("resources.requests.*", _amount),
     ("volumeMounts[*].mountPath", filled()),
     ("lifecycle.postStart", _HANDLER),
     ("lifecycle.preStop", _HANDLER),
-    *(
-        (f"{probe}{path}", check)
-        for probe in ("livenessProbe", "readinessProbe", "startupProbe")
-        for path, check in (
-            ("", _HANDLER),
-            (".initialDelaySeconds", at_least(0)),
-            (".httpGet.port", _PORT),
-            (".tcpSocket.port", _PORT),
-        )
-    ),
+    ("livenessProbe", parts(("", container_rules.always_once), *_PROBE)),
+    ("readinessProbe", parts(*_PROBE)),
+    ("startupProbe", parts(("", container_rules.always_once), *_PROBE)),
 )
 
 
 def _container_rules(field: str) -> Iterator[Rule]:
     yield Rule(field, unique("name"))
-    for path, check in _CONTAINER:
-        yield Rule(f"{field}[*].{path}" if path else f"{field}[*]", check)
+    yield Rule(f"{field}[*]", parts(*_CONTAINER))
 
 
 def cross_references(spec: Object, old: Object | None) -> Iterator[Cause]:
     """Yield mounts of volumes that there are not, and names that two containers share."""
     volumes = {each.get("name") for each in spec.get("volumes") or ()}
-    names: set[str] = set()
+    names = {each.get("name") for each in spec.get("containers") or ()}
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field) or ()):
             name = container.get("name", "")
-            if field == "containers" and name in names:
+            if field == "initContainers" and name in names:
                 yield causes.duplicate(f"{field}[{index}].name", name)
-            if field == "initContainers":
-                names.add(name)
             yield from _mounts(f"{field}[{index}]", container, volumes)
 
 
@@ -115,29 +127,40 @@ def _mounts(path: str, container: Object, volumes: set[Any]) -> Iterator[Cause]:
         seen.add(mount.get("mountPath"))
 
 
+_MODES = (("defaultMode", container_rules.file_mode), ("items[*].mode", container_rules.file_mode))
+_VOLUME: tuple[tuple[str, Check], ...] = (
+    ("name", named(syntax.dns_label)),
+    ("", _sources),
+    ("hostPath", container_rules.host_path),
+    ("secret", parts(("", present("secretName")), ("items[*]", container_rules.file_item), *_MODES)),
+    ("configMap", parts(("", present("name")), ("items[*]", container_rules.file_item), *_MODES)),
+    ("downwardAPI", parts(*_MODES)),
+    ("projected", parts(*_MODES)),
+    ("persistentVolumeClaim", present("claimName")),
+)
+
 FIELDS: tuple[Rule | Whole, ...] = (
     Rule("containers", filled()),
     *_container_rules("containers"),
     *_container_rules("initContainers"),
     Rule("restartPolicy", one_of("Always", "OnFailure", "Never")),
     Rule("dnsPolicy", one_of("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")),
-    Rule("terminationGracePeriodSeconds", at_least(0)),
     Rule("activeDeadlineSeconds", between(1, 2**31 - 1)),
     Rule("hostname", like(syntax.dns_label)),
     Rule("subdomain", like(syntax.dns_label)),
     Rule("serviceAccountName", like(syntax.dns_subdomain)),
     Rule("volumes", unique("name")),
-    Rule("volumes[*].name", named(syntax.dns_label)),
-    Rule("volumes[*]", _sources),
-    Rule("volumes[*].hostPath", present("path")),
-    Rule("volumes[*].secret", present("secretName")),
-    Rule("volumes[*].configMap", present("name")),
-    Rule("volumes[*].persistentVolumeClaim", present("claimName")),
+    Rule("volumes[*]", parts(*_VOLUME)),
+    Rule("securityContext", container_rules.identity),
+    Rule("tolerations[*]", container_rules.toleration),
+    Rule("topologySpreadConstraints[*]", container_rules.spread),
+    Rule("readinessGates[*].conditionType", container_rules.gate),
     Rule("hostAliases[*].ip", like(syntax.ip_address)),
     Rule("tolerations[*].operator", one_of("Equal", "Exists", "Lt", "Gt")),
     Rule("tolerations[*].effect", one_of("NoSchedule", "PreferNoSchedule", "NoExecute", "")),
+    container_rules.check_pod,
 )
-"""Of the fields of a PodSpec, each for itself."""
+"""Of a PodSpec, but for what its parts have to do with each other."""
 
 SPEC = (*FIELDS, cross_references)
 """Of a PodSpec, wherever it is."""

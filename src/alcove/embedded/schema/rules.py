@@ -6,6 +6,7 @@ A check sees what is there; what is missing is the schema's business, or that of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -40,7 +41,7 @@ def run(rules: tuple[Rule | Whole, ...], item: Object, old: Object | None) -> It
 
 def values_at(item: Any, pattern: str) -> Iterator[tuple[str, Any]]:
     """Yield path and value of everything a pattern leads to; nulls are not there."""
-    return _walk(item, _steps(pattern), "")
+    return _walk(item, _steps(pattern) if pattern else (), "")
 
 
 @lru_cache(maxsize=1024)
@@ -80,6 +81,18 @@ def _part(prefix: str, rule: Whole) -> Whole:
                 yield Cause(cause.reason, cause.message, causes.join(prefix, cause.field))
 
     return check
+
+
+def parts(*checks: tuple[str, Check]) -> Check:
+    """Check what is below a value: walked to once for all, and not at all when the value is not there."""
+    rules = tuple((_steps(path) if path else (), check) for path, check in checks)
+
+    def run_below(path: str, value: Any) -> Iterator[Cause]:
+        for steps, check in rules:
+            for place, found in _walk(value, steps, path):
+                yield from check(place, found)
+
+    return run_below
 
 
 # --------------------------------------------------------------------------------------------- checks
@@ -143,6 +156,34 @@ def at_least(low: int) -> Check:
             yield causes.invalid(path, value, f"must be greater than or equal to {low}")
 
     return check
+
+
+def port_or_name(path: str, value: Any) -> Iterator[Cause]:
+    """A port's number, or the name of one."""
+    if isinstance(value, str):
+        yield from like(syntax.port_name)(path, value)
+    else:
+        yield from between(1, 65535)(path, value)
+
+
+_PERCENTAGE = re.compile("[0-9]+%")
+
+
+def percentage(path: str, value: Any) -> Iterator[Cause]:
+    """A number from 0 on, or a percentage."""
+    if not isinstance(value, str):
+        yield from at_least(0)(path, value)
+    elif not _PERCENTAGE.fullmatch(value):
+        why = "a valid percent string must be a numeric string followed by an ending '%'"
+        yield causes.invalid(path, value, why)
+
+
+def share(path: str, value: Any) -> Iterator[Cause]:
+    """A number from 0 on, or at most 100 %."""
+    wrong = list(percentage(path, value))
+    yield from wrong
+    if not wrong and isinstance(value, str) and (len(value) > 4 or int(value[:-1]) > 100):
+        yield causes.invalid(path, value, "must not be greater than 100%")
 
 
 def unique(*names: str) -> Check:

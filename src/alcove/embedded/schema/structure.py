@@ -21,12 +21,18 @@ _GO_NAMES = {"boolean": "bool", "array": "slice", "object": "struct", "number": 
 
 _ZERO_ALLOWED = frozenset({"boolean", "integer", "number"})
 
-_NOT_REALLY_REQUIRED = frozenset({"endpoints", "status", "creationTimestamp", "lastTransitionTime"})
-"""Marked as required because Go always writes them; the server accepts their absence."""
+_NOT_REALLY_REQUIRED = frozenset(
+    {
+        *("endpoints", "status", "creationTimestamp", "lastTransitionTime"),
+        *("selector", "template", "roleRef", "scaleTargetRef", "involvedObject", "request", "signerName"),
+        *("backend", "revision", "value"),
+    }
+)
+"""Marked as required because Go always writes them; their rules, if any, tell of their absence."""
 
 
 def prune(node: Node, value: Any, depth: int = 0) -> Any:
-    """Give the value without unknown fields and without nulls that mean absence; itself when it has none.
+    """Give the value without unknown fields and what means absence (nulls, empty lists), or itself.
 
     Raises:
         ApiError: 400 when it is nested deeper than ``DEPTH_LIMIT``.
@@ -50,7 +56,7 @@ def _prune_object(node: Node, value: dict[str, Any], depth: int) -> dict[str, An
     result = value
     for name, entry in value.items():
         child = node.field(name)
-        if child is None or (entry is None and not child.structural and not free):
+        if child is None or (not entry and not free and _means_absence(node, name, entry, child)):
             if result is value:
                 result = dict(value)
             del result[name]
@@ -61,6 +67,19 @@ def _prune_object(node: Node, value: dict[str, Any], depth: int) -> dict[str, An
                     result = dict(value)
                 result[name] = kept
     return result
+
+
+def _means_absence(node: Node, name: str, entry: Any, child: Node) -> bool:
+    """Tell whether an empty value is the same as none: nulls, and lists and maps that may be left out."""
+    if child.structural:
+        return False
+    if entry is None:
+        return True
+    if name in node.required or name not in node.properties:
+        return False
+    return (entry == [] and child.type == "array") or (
+        entry == {} and isinstance(child.source.get("additionalProperties"), dict)
+    )
 
 
 def unknown_fields(node: Node, value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
@@ -163,7 +182,8 @@ def missing(node: Node, value: Any, path: str = "") -> Iterator[Cause]:
                 if child is not None and child.type not in _ZERO_ALLOWED:
                     yield causes.required(causes.join(path, name))
         for name, entry in value.items():
-            if name != "status" and (child := node.field(name)) is not None:
+            # Those of owners are told of by the rules of metadata.
+            if name not in ("status", "ownerReferences") and (child := node.field(name)) is not None:
                 yield from missing(child, entry, causes.join(path, name))
     elif isinstance(value, list) and (items := node.items()) is not None:
         for index, entry in enumerate(value):

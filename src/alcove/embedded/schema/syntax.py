@@ -56,7 +56,7 @@ label_value = _pattern(
     "MyValue',  or 'my_value',  or '12345",
     63,
 )
-config_key = _pattern(
+_config_key = _pattern(
     "[-._a-zA-Z0-9]+",
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
     "key.name',  or 'KEY_NAME',  or 'key-name",
@@ -82,6 +82,16 @@ def qualified_name(value: str) -> list[str]:
     if prefix:
         complaints += [f"prefix part {complaint}" for complaint in dns_subdomain(prefix)]
     return complaints + (_label_name(name) if name else ["name part must be non-empty"])
+
+
+def config_key(value: str) -> list[str]:
+    """Check a key of a ConfigMap or a Secret, which becomes the name of a file."""
+    complaints = _config_key(value)
+    if value in (".", ".."):
+        complaints.append(f"must not be '{value}'")
+    elif value.startswith(".."):
+        complaints.append("must not start with '..'")
+    return complaints
 
 
 def path_segment(value: str) -> list[str]:

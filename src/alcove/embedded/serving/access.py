@@ -51,8 +51,10 @@ class Access:
             raise faults.bad_request("impersonating a group or uid needs an impersonated user")
         return user
 
-    def check(self, user: UserInfo, asked: RequestInfo) -> None:
+    def check(self, user: UserInfo, asked: RequestInfo, *, selected: str = "") -> None:
         """Let the request pass.
+
+        ``selected`` is the one name that a list or watch selects, which roles may allow by ``resourceNames``.
 
         Raises:
             ApiError: 403, in Kubernetes' words.
@@ -66,7 +68,7 @@ class Access:
                 asked.resource,
                 asked.subresource,
                 asked.namespace,
-                asked.name,
+                asked.name or selected,
             )
         else:
             attributes = Attributes(user, asked.verb, path=asked.path)

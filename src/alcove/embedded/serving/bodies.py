@@ -16,7 +16,7 @@ from alcove.embedded import faults
 from alcove.embedded.objects import Object
 from alcove.embedded.serving import protobuf
 
-BODY_LIMIT = 1 << 20
+BODY_LIMIT = 3 << 20
 """The most bytes of a body; more is 413."""
 DEEPEST = 128
 """The deepest nesting of arrays and objects in a body."""
@@ -141,6 +141,7 @@ def _too_deep() -> faults.ApiError:
 def _parse_yaml(body: bytes) -> Any:
     loader, error_type = _yaml_loader()
     try:
+        _check_yaml_depth(loader, body)
         reader = loader(body)
         try:
             value = reader.get_single_data()
@@ -156,6 +157,23 @@ def _parse_yaml(body: bytes) -> Any:
         return msgspec.json.decode(msgspec.json.encode(_as_json(value)))
     except (msgspec.DecodeError, UnicodeEncodeError):
         raise faults.bad_request("the body could not be parsed: yaml: a value has no JSON form") from None
+
+
+def _check_yaml_depth(loader: Any, body: bytes) -> None:
+    """Refuse deep nesting by the flat events of a first reading: composing recurses on the stack of C."""
+    reader = loader(body)
+    depth = 0
+    try:
+        while reader.check_event():
+            kind = type(reader.get_event()).__name__
+            if kind in ("MappingStartEvent", "SequenceStartEvent"):
+                depth += 1
+                if depth > DEEPEST:
+                    raise _too_deep()
+            elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+                depth -= 1
+    finally:
+        reader.dispose()
 
 
 @functools.cache

@@ -81,7 +81,7 @@ class Documents:
             ApiError: 404, 405, 406.
         """
         if request.method not in ("GET", "HEAD"):
-            raise faults.method_not_allowed(request.method.lower(), request.path)
+            raise faults.method_not_allowed()
         parts = [part for part in request.path.split("/") if part]
         if parts and parts[0] in _HEALTH:
             return self._health(request, parts)

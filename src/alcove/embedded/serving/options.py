@@ -23,7 +23,8 @@ from alcove.embedded.ports import (
 
 _T = TypeVar("_T")
 _LONGEST_MANAGER = 128
-_PROPAGATIONS = ("Background", "Foreground", "Orphan")
+_PROPAGATIONS = ("Foreground", "Background", "Orphan", "nil")
+_DELETE = "DeleteOptions"
 _VALIDATIONS = ("Ignore", "Strict", "Warn")
 
 
@@ -57,12 +58,30 @@ def number(query: Query, name: str) -> int | None:
     except ValueError:
         value = 1 << 64
     if not -(1 << 63) <= value < 1 << 63:
-        raise faults.bad_request(f"{name}: invalid value {text[:40]!r}: not an integer")
+        raise faults.bad_request(f'strconv.ParseInt: parsing "{text[:40]}": invalid syntax')
     return value
 
 
+def selected_name(query: Query) -> str:
+    """Give the one name that the field selector lets pass; empty when it does not ask for one."""
+    for term in (query.get("fieldSelector") or "").split(","):
+        field, _, name = term.partition("=")
+        if field.strip() == "metadata.name":
+            return name.removeprefix("=").strip()
+    return ""
+
+
 def parse_list(query: Query) -> ListOptions:
-    """Read the options of a list or a deletecollection."""
+    """Read the options of a list or a deletecollection.
+
+    Raises:
+        ApiError: 400 for what is no number, 422 for an option of watches only.
+    """
+    number(query, "timeoutSeconds")
+    if truth(query, "sendInitialEvents"):
+        why = "Forbidden: sendInitialEvents is forbidden for list"
+        cause = faults.Cause("FieldValueForbidden", why, "sendInitialEvents")
+        raise faults.invalid("ListOptions", "meta.k8s.io", "", [cause])
     return ListOptions(
         label_selector=query.get("labelSelector") or "",
         field_selector=query.get("fieldSelector") or "",
@@ -89,26 +108,40 @@ def parse_watch(query: Query, *, name: str = "") -> WatchOptions:
     )
 
 
-def parse_write(query: Query, user: UserInfo, user_agent: str, *, patching: bool = False) -> WriteOptions:
+def parse_write(
+    query: Query, user: UserInfo, user_agent: str, *, kind: str = "CreateOptions"
+) -> WriteOptions:
     """Read the options of a write; the field manager defaults to the client program's name.
+
+    ``kind`` is ``CreateOptions``, ``UpdateOptions``, ``PatchOptions`` or ``DeleteOptions``.
 
     Raises:
         ApiError: 422 for a value that is not one of the known.
     """
     manager = query.get("fieldManager") or ""
-    if len(manager) > _LONGEST_MANAGER or not manager.isprintable():
-        why = "must be printable and at most 128 characters"
-        cause = faults.Cause("FieldValueInvalid", why, "fieldManager")
-        raise faults.invalid("WriteOptions", "meta.k8s.io", "", [cause])
+    _check_manager(manager, kind)
     validation = query.get("fieldValidation") or "Warn"
-    _check_one_of("fieldValidation", validation, _VALIDATIONS)
+    _check_one_of("fieldValidation", validation, _VALIDATIONS, kind)
     return WriteOptions(
         user=user,
-        dry_run=_dry_run(query.getall("dryRun", [])),
+        dry_run=_dry_run(query.getall("dryRun", []), kind),
         field_manager=manager or _program(user_agent),
         field_validation=validation,
-        force=patching and truth(query, "force"),
+        force=kind == "PatchOptions" and truth(query, "force"),
     )
+
+
+def _check_manager(manager: str, kind: str) -> None:
+    cause = None
+    if len(manager.encode(errors="replace")) > _LONGEST_MANAGER:
+        why = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
+        cause = faults.Cause("FieldValueTooLong", why, "fieldManager")
+    elif not manager.isprintable():
+        place = next(index for index, each in enumerate(manager) if not each.isprintable())
+        why = f"invalid character U+{ord(manager[place]):04X} (at position {place})"
+        cause = faults.Cause("FieldValueInvalid", f"Invalid value: {manager!r}: {why}", "fieldManager")
+    if cause is not None:
+        raise faults.invalid(kind, "meta.k8s.io", "", [cause])
 
 
 def _program(user_agent: str) -> str:
@@ -116,22 +149,22 @@ def _program(user_agent: str) -> str:
     return name if name.isprintable() and name else "unknown"
 
 
-def _dry_run(values: object) -> bool:
+def _dry_run(values: object, kind: str) -> bool:
     if not values:
         return False
     if not isinstance(values, list):
         raise faults.bad_request("dryRun: must be a list")
     for value in values:
-        _check_one_of("dryRun", value, ("All",))
+        _check_one_of("dryRun", value, ("All",), kind)
     return True
 
 
-def _check_one_of(field: str, value: object, known: tuple[str, ...]) -> None:
+def _check_one_of(field: str, value: object, known: tuple[str, ...], kind: str) -> None:
     if value not in known:
         told = ", ".join(f'"{one}"' for one in known)
         message = f'Unsupported value: "{value!s:.64}": supported values: {told}'
         cause = faults.Cause("FieldValueNotSupported", message, field)
-        raise faults.invalid("Options", "meta.k8s.io", "", [cause])
+        raise faults.invalid(kind, "meta.k8s.io", "", [cause])
 
 
 def parse_delete(query: Query, body: Object) -> tuple[DeleteOptions, bool]:
@@ -146,14 +179,20 @@ def parse_delete(query: Query, body: Object) -> tuple[DeleteOptions, bool]:
     if not propagation:
         propagation = _legacy_orphan(body, query)
     if propagation:
-        _check_one_of("propagationPolicy", propagation, _PROPAGATIONS)
+        if body.get("orphanDependents") is not None and body.get("propagationPolicy"):
+            why = "orphanDependents and deletionPropagation cannot be both set"
+            message = f'Invalid value: "{propagation[:64]}": {why}'
+            cause = faults.Cause("FieldValueInvalid", message, "propagationPolicy")
+            raise faults.invalid(_DELETE, "meta.k8s.io", "", [cause])
+        _check_one_of("propagationPolicy", propagation, _PROPAGATIONS, _DELETE)
     options = DeleteOptions(
         grace_seconds=number(query, "gracePeriodSeconds") if grace is None else grace,
         propagation=propagation,
         uid=_member(preconditions, "uid", str) or "",
         resource_version=_member(preconditions, "resourceVersion", str) or "",
     )
-    return options, _dry_run(body.get("dryRun")) or _dry_run(query.getall("dryRun", []))
+    dry_run = _dry_run(body.get("dryRun"), _DELETE) or _dry_run(query.getall("dryRun", []), _DELETE)
+    return options, dry_run
 
 
 def _legacy_orphan(body: Object, query: Query) -> str:

@@ -17,6 +17,19 @@ from alcove.embedded.serving.shapes import Shaper
 from alcove.embedded.serving.streams import OpenStreams
 from alcove.embedded.serving.watches import WatchServer
 
+_OPTION_KINDS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+_GIVEN_WHEN_DELETED = frozenset(
+    {
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+    }
+)
+"""Whose last state is the answer to their deletion; all others answer a ``Status``."""
 _FOREIGN_KINDS = frozenset({"scale", "eviction", "binding", "token"})
 """Subresources whose body is of another kind than their resource."""
 
@@ -55,10 +68,11 @@ class Asked:
         """The namespace of a list, None for all."""
         return self.namespace or None
 
-    def write_options(self, *, patching: bool = False) -> WriteOptions:
+    def write_options(self) -> WriteOptions:
         """Read the options of a write."""
         agent = self.request.headers.get("User-Agent", "")
-        return options.parse_write(self.request.query, self.user, agent, patching=patching)
+        kind = _OPTION_KINDS.get(self.info.verb, "DeleteOptions")
+        return options.parse_write(self.request.query, self.user, agent, kind=kind)
 
     async def read_object(self) -> Object:
         """Read the body as an object of the type, with its kind filled in where it is missing."""
@@ -111,7 +125,7 @@ class Resources:
         if found.namespaced != bool(info.namespace) and info.resource != "namespaces":
             _check_scope(found, info)
         if not info.subresource and info.verb not in found.verbs:
-            raise faults.method_not_allowed(info.verb, found.plural)
+            raise faults.method_not_allowed()
         return found
 
     async def answer(self, asked: Asked) -> web.StreamResponse:
@@ -126,8 +140,8 @@ class Resources:
         if info.verb == "create" and info.resource in self._reviews and not info.subresource:
             return await self._review(asked)
         verb = self._verbs.get(info.verb)
-        if verb is None:
-            raise faults.method_not_allowed(info.verb, info.resource)
+        if verb is None or (info.verb in ("update", "patch") and not info.name):
+            raise faults.method_not_allowed()
         return await verb(asked)
 
     def _shaper(self, asked: Asked) -> Shaper:
@@ -154,7 +168,7 @@ class Resources:
     async def _create(self, asked: Asked) -> web.StreamResponse:
         info = asked.info
         if not info.subresource and info.name:
-            raise faults.method_not_allowed("create", info.resource)
+            raise faults.method_not_allowed()
         shaper = self._shaper(asked)
         item = await asked.read_object()
         written = await self._registry.create(
@@ -197,7 +211,7 @@ class Resources:
             info.name,
             kind,
             patch,
-            asked.write_options(patching=True),
+            asked.write_options(),
             subresource=info.subresource,
         )
         return _give_written(shaper, written, status=201 if written.created else 200)
@@ -207,7 +221,7 @@ class Resources:
         delete, dry_run = await _read_delete(asked)
         write = _with_dry_run(asked.write_options(), dry_run)
         done = await self._registry.delete(asked.type, asked.namespace, asked.info.name, delete, write)
-        if not done.deleted or asked.type.plural == "pods":
+        if not done.deleted or asked.type.resource in _GIVEN_WHEN_DELETED:
             return _give_written(shaper, done, status=200)
         return give_object(_success(asked.type, done.object), warnings=done.warnings)
 
@@ -264,14 +278,14 @@ def _check_scope(found: ResourceType, info: RequestInfo) -> None:
     if info.namespace or info.name:
         raise unknown_path()
     if info.verb not in ("list", "watch"):
-        raise faults.method_not_allowed(info.verb, found.plural)
+        raise faults.method_not_allowed()
 
 
 def _check_subresource(found: ResourceType, info: RequestInfo) -> None:
     if info.subresource not in found.subresources or info.rest:
         raise unknown_path()
     if info.verb in ("delete", "deletecollection", "list", "watch"):
-        raise faults.method_not_allowed(info.verb, f"{info.resource}/{info.subresource}")
+        raise faults.method_not_allowed()
 
 
 def _give_written(shaper: Shaper, written: WriteResult, *, status: int) -> web.Response:

@@ -26,7 +26,7 @@ from alcove.embedded.ports import Authenticator, Authorizer, Catalog, PodAccess,
 from alcove.embedded.serving import bodies
 from alcove.embedded.serving.access import Access
 from alcove.embedded.serving.documents import Discovery, Documents
-from alcove.embedded.serving.options import truth
+from alcove.embedded.serving.options import selected_name, truth
 from alcove.embedded.serving.paths import parse_request
 from alcove.embedded.serving.resources import Asked, Resources, Reviews
 from alcove.embedded.serving.responses import give_failure, make_pretty
@@ -35,6 +35,7 @@ from alcove.embedded.serving.subresources import Subresources
 
 _log = logging.getLogger(__name__)
 _SILENT = logging.Logger("access", logging.CRITICAL)
+_SELECTING = frozenset({"list", "watch", "deletecollection"})
 _LONGEST_LINE = 32 << 10
 _LONGEST_SHUTDOWN = 1.5
 """Seconds that answers under way get when the server ends."""
@@ -125,7 +126,8 @@ class ApiServer:
         watch = method == "GET" and truth(request.query, "watch")
         info = parse_request(method, request.path, watch=watch)
         user = self._access.identify(request)
-        self._access.check(user, info)
+        selected = selected_name(request.query) if info.verb in _SELECTING else ""
+        self._access.check(user, info, selected=selected)
         if not info.resource:
             return self._documents.answer(request)
         return await self._answer_resource(Asked(request, info, self._resources.find(info), user))

@@ -75,7 +75,7 @@ class Subresources:
             raise faults.not_implemented(about)
         verbs, answer = self._answers.get((info.resource, info.subresource), ((), None))
         if answer is not None and info.verb not in verbs:
-            raise faults.method_not_allowed(info.verb, about)
+            raise faults.method_not_allowed()
         return None if info.rest else answer
 
     async def _log(self, asked: Asked) -> web.StreamResponse:

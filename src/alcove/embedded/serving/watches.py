@@ -5,6 +5,8 @@ An event's object was encoded once, when it was stored; each watcher only adds t
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from alcove.embedded.faults import ApiError
@@ -16,6 +18,7 @@ from alcove.embedded.serving.streams import OpenStreams, closing
 
 LONGEST_WATCH = 3600.0
 """Seconds after which a watch ends when the client names no time; clients begin a new one."""
+_REFUSED = frozenset({400, 422})
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
 _PREFIXES = {kind: b'{"type":"%s","object":' % kind.encode() for kind in ("ADDED", "MODIFIED", "DELETED")}
 
@@ -36,18 +39,42 @@ class WatchServer:
         options: WatchOptions,
         shaper: Shaper,
     ) -> web.StreamResponse:
-        """Answer with the events; a failure after the first byte is an ERROR event."""
+        """Answer with the events; a failure after the first byte is an ERROR event.
+
+        Raises:
+            ApiError: 400 or 422 for options that make no sense.
+        """
+        opened = self._open(resource_type, namespace, options)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(request)
         async with self._streams.open(options.seconds or LONGEST_WATCH):
-            try:
-                async with closing(self._registry.watch(resource_type, namespace, options)) as events:
-                    async for event in events:
-                        await response.write(render_event(event, shaper))
-            except ApiError as error:
-                await response.write(_line(b"ERROR", encode(error.status())))
+            if isinstance(opened, ApiError):
+                await response.write(_line(b"ERROR", encode(opened.status())))
+            else:
+                await self._send(response, opened, shaper)
         await response.write_eof()
         return response
+
+    def _open(
+        self, resource_type: ResourceType, namespace: str | None, options: WatchOptions
+    ) -> AsyncIterator[RawEvent] | ApiError:
+        """Begin to watch; a revision that cannot be had is told in the stream, as clients expect."""
+        try:
+            return self._registry.watch(resource_type, namespace, options)
+        except ApiError as error:
+            if error.code in _REFUSED:
+                raise
+            return error
+
+    async def _send(
+        self, response: web.StreamResponse, opened: AsyncIterator[RawEvent], shaper: Shaper
+    ) -> None:
+        try:
+            async with closing(opened) as events:
+                async for event in events:
+                    await response.write(render_event(event, shaper))
+        except ApiError as error:
+            await response.write(_line(b"ERROR", encode(error.status())))
 
 
 def render_event(event: RawEvent, shaper: Shaper) -> bytes:

@@ -180,3 +180,39 @@ def test_conditions_that_are_not_evaluated_are_told(cluster: FakeCluster) -> Non
     request = write(kind, {"webhooks": [{"name": "a", "matchConditions": [{}]}, {"name": "b"}]})
     plugins.check(request, cluster)
     assert [text.partition(":")[0] for text in request.warnings] == ['webhook "a"']
+
+
+def test_a_pod_may_stay_five_minutes_on_a_troubled_node(cluster: FakeCluster) -> None:
+    found = admitted(cluster, pod())["tolerations"]
+    assert [(each["key"], each["tolerationSeconds"]) for each in found] == [
+        ("node.kubernetes.io/not-ready", 300),
+        ("node.kubernetes.io/unreachable", 300),
+    ]
+
+
+def test_a_pod_that_tolerates_everything_gets_no_more(cluster: FakeCluster) -> None:
+    own = [{"operator": "Exists"}]
+    assert admitted(cluster, pod(tolerations=own))["tolerations"] == own
+
+
+def test_a_pod_of_an_unknown_runtime_class_is_refused(cluster: FakeCluster) -> None:
+    with pytest.raises(ApiError, match='pod rejected: RuntimeClass "x" not found'):
+        admitted(cluster, pod(runtimeClassName="x"))
+
+
+def test_a_signing_request_tells_who_asks_and_nothing_else(cluster: FakeCluster) -> None:
+    asked = {"request": "eA==", "username": "mallory", "groups": ["system:masters"]}
+    request = {"metadata": {}, "spec": asked}
+    kind = ResourceType(
+        "certificates.k8s.io",
+        "v1",
+        "CertificateSigningRequest",
+        "certificatesigningrequests",
+        "",
+        False,
+        (),
+    )
+    written = write(kind, request)
+    spec = admitted(cluster, request, kind)
+    assert spec["username"] == written.user.name != "mallory"
+    assert spec.get("groups", []) == list(written.user.groups)

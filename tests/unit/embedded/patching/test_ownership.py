@@ -37,7 +37,7 @@ OBJECTS = st.fixed_dictionaries(
 
 
 def write(schema: SchemaNode, old: Object | None, new: Object, manager: str = "me", **more: str) -> Object:
-    asked = {"subresource": "", "api_version": "v1", "now": "t1", **more}
+    asked: dict[str, Any] = {"subresource": "", "api_version": "v1", "now": "t1", **more}
     return track_update(old, new, schema=schema, manager=manager, **asked)
 
 

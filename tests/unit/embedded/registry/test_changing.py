@@ -347,3 +347,26 @@ async def test_no_finalizer_is_added_to_an_object_that_ends(cluster: Cluster) ->
     with pytest.raises(ApiError, match="no new finalizers can be added") as raised:
         await cluster.patch("configmaps", "a", {"metadata": {"finalizers": ["x/y", "x/z"]}})
     assert raised.value.code == 422
+
+
+async def test_an_update_without_a_name_is_refused(cluster: Cluster) -> None:
+    made = await cluster.make("configmaps", "a")
+    kind = cluster.type("configmaps")
+    nameless: Object
+    for nameless in ({}, {"metadata": {}}, {"metadata": made["metadata"] | {"name": ""}}):
+        with pytest.raises(ApiError, match="name must be provided"):
+            await cluster.registry.update(kind, "default", "a", nameless, OPTIONS)
+
+
+async def test_a_patch_whose_result_cannot_be_read_is_422(cluster: Cluster) -> None:
+    await cluster.make("configmaps", "a")
+    with pytest.raises(ApiError) as raised:
+        await cluster.patch("configmaps", "a", {"data": {"k": 1}})
+    assert (raised.value.code, raised.value.details["causes"][0]["field"]) == (422, "patch")
+
+
+async def test_a_creator_owns_no_field_that_is_always_there(cluster: Cluster) -> None:
+    made = await cluster.make("deployments.apps", "a", spec=deployment_spec())
+    fields = made["metadata"]["managedFields"][0]["fieldsV1"]
+    assert "." not in fields["f:spec"]
+    assert "." not in fields["f:spec"]["f:template"]["f:spec"]["f:containers"]

@@ -74,7 +74,7 @@ async def test_a_dry_run_answers_in_full_and_stores_nothing(cluster: Cluster) ->
             400,
             "namespace of the provided object",
         ),
-        ("configmaps", {"metadata": {"name": "a", "resourceVersion": "7"}}, 400, "should not be set"),
+        ("configmaps", {"metadata": {"name": "a", "resourceVersion": "7"}}, 500, "should not be set"),
         (
             "configmaps",
             {"kind": "Secret", "metadata": {"name": "a"}},

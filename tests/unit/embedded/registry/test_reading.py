@@ -99,8 +99,8 @@ async def test_a_revision_to_come_is_a_timeout_to_retry(cluster: Cluster) -> Non
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"resource_version": "x"}, 422),
-        ({"resource_version": "-1"}, 422),
+        ({"resource_version": "x"}, 400),
+        ({"resource_version": "-1"}, 400),
         ({"resource_version_match": "Exact"}, 422),
         ({"resource_version_match": "Exact", "resource_version": "0"}, 422),
         ({"resource_version_match": "Nearly", "resource_version": "1"}, 422),
@@ -286,7 +286,7 @@ async def test_a_watcher_that_lags_too_far_gets_an_error_and_the_end(cluster: Cl
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"resource_version": "x"}, 422),
+        ({"resource_version": "x"}, 400),
         ({"resource_version": "99999"}, 504),
         ({"send_initial_events": True}, 422),
         ({"resource_version_match": "NotOlderThan"}, 422),

@@ -69,7 +69,7 @@ def webhooks(**hook: Any) -> Object:
         thing("Secret", data={"a": "Yg=="}),
         ingress(),
         role(),
-        role(nonResourceURLs=["/healthz"], apiGroups=[], resources=[]),
+        {**role(nonResourceURLs=["/healthz"], apiGroups=[], resources=[]), "kind": "ClusterRole"},
         binding(),
         claim(),
         webhooks(),
@@ -86,7 +86,17 @@ def test_objects_in_order_are_accepted(complaints: Complaints, item: Object) -> 
 @pytest.mark.parametrize(
     ("item", "said"),
     [
-        (thing("Deployment", "apps/v1", spec={"template": {}}), ["spec.selector: Required value"]),
+        (
+            thing("Deployment", "apps/v1"),
+            [
+                "spec.template.spec.containers: Required value",
+                "spec.selector: Required value",
+                (
+                    "spec.template.metadata.labels: Invalid value: {}: "
+                    "`selector` does not match template `labels`"
+                ),
+            ],
+        ),
         (
             workload(selector={"matchLabels": {"app": "x"}}),
             [

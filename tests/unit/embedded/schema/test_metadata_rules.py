@@ -49,10 +49,11 @@ def test_a_name_is_required(complaints: Complaints) -> None:
         ({"labels": {"/a": ""}}, 'metadata.labels: Invalid value: "/a": prefix part must be non-empty'),
         ({"annotations": {"a b": ""}}, 'metadata.annotations: Invalid value: "a b": name part'),
         ({"annotations": {"a": "x" * 262144}}, "metadata.annotations: Too long: may not be more than 262144"),
-        ({"finalizers": ["a b"]}, 'metadata.finalizers[0]: Invalid value: "a b": name part'),
+        ({"finalizers": ["x.y/a b"]}, 'metadata.finalizers: Invalid value: "x.y/a b": name part'),
+        ({"finalizers": ["a"]}, 'metadata.finalizers[0]: Invalid value: "a": name is neither'),
         (
             {"ownerReferences": [OWNER | {"uid": ""}]},
-            'metadata.ownerReferences[0].uid: Invalid value: "": must not be empty',
+            'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
         ),
         (
             {"ownerReferences": [OWNER, OWNER | {"uid": "v"}]},

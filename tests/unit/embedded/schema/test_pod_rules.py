@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.embedded.schema.samples import pod, pod_with, workload
 
+from alcove.embedded.faults import ApiError
 from alcove.embedded.objects import Object
 
 Complaints = Callable[..., list[str]]
@@ -17,7 +18,7 @@ ONE = {"name": "a", "image": "b"}
     [
         (pod(containers=[]), ["spec.containers: Required value"]),
         (pod(containers=[ONE, ONE]), ['spec.containers[1].name: Duplicate value: "a"']),
-        (pod(initContainers=[ONE], containers=[ONE]), ['spec.containers[0].name: Duplicate value: "a"']),
+        (pod(initContainers=[ONE], containers=[ONE]), ['spec.initContainers[0].name: Duplicate value: "a"']),
         (pod(containers=[{"name": "a"}]), ["spec.containers[0].image: Required value"]),
         (pod(containers=[{"image": "a", "name": ""}]), ["spec.containers[0].name: Required value"]),
         (
@@ -56,7 +57,7 @@ ONE = {"name": "a", "image": "b"}
             ["spec.containers[0].livenessProbe: Required value: must specify a handler type"],
         ),
         (
-            pod_with(readinessProbe={"exec": {}, "tcpSocket": {"port": 1}}),
+            pod_with(readinessProbe={"exec": {"command": ["a"]}, "tcpSocket": {"port": 1}}),
             [
                 (
                     "spec.containers[0].readinessProbe.tcpSocket: Forbidden: "
@@ -75,9 +76,15 @@ def test_amounts_are_accepted(complaints: Complaints, amount: Any) -> None:
     assert complaints(pod_with(resources={"limits": {"cpu": amount}})) == []
 
 
-@pytest.mark.parametrize("amount", ["", "one", "1 Gi", "1GB", "-1"])
-def test_what_is_no_amount_is_refused(complaints: Complaints, amount: str) -> None:
-    [complaint] = complaints(pod_with(resources={"requests": {"cpu": amount}}))
+@pytest.mark.parametrize("amount", ["", "one", "1 Gi", "1GB", True])
+def test_what_is_no_amount_cannot_be_read(complaints: Complaints, amount: object) -> None:
+    with pytest.raises(ApiError) as raised:
+        complaints(pod_with(resources={"requests": {"cpu": amount}}))
+    assert raised.value.code == 400
+
+
+def test_a_negative_amount_is_refused(complaints: Complaints) -> None:
+    [complaint] = complaints(pod_with(resources={"requests": {"cpu": "-1"}}))
     assert complaint.startswith("spec.containers[0].resources.requests[cpu]: Invalid value")
 
 

@@ -128,3 +128,10 @@ def test_random_bytes_are_refused_or_can_be_written_again(body: bytes, content_t
 def test_random_yaml_is_refused_or_can_be_written_again(pieces: list[str]) -> None:
     with contextlib.suppress(ApiError):
         msgspec.json.encode(bodies.parse_value("".join(pieces).encode(), YAML))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"{a: " * 100_000, b"- " * 100_000, b"? " * 100_000])
+def test_deeply_nested_yaml_is_refused_before_it_is_composed(body: bytes) -> None:
+    with pytest.raises(ApiError) as raised:
+        bodies.parse_object(body, YAML)
+    assert raised.value.code == 400

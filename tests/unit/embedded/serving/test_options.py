@@ -68,7 +68,7 @@ def test_the_field_manager_defaults_to_the_program(agent: str, manager: str) -> 
 
 def test_a_write_takes_its_options() -> None:
     asked = query(dryRun="All", fieldManager="me", fieldValidation="Strict", force="true")
-    write = options.parse_write(asked, JANE, "x", patching=True)
+    write = options.parse_write(asked, JANE, "x", kind="PatchOptions")
     told = (write.dry_run, write.field_manager, write.field_validation, write.force, write.user)
     assert told == (True, "me", "Strict", True, JANE)
     assert not options.parse_write(asked, JANE, "x").force
@@ -172,3 +172,23 @@ def test_random_options_are_read_or_refused(parameters: dict[str, str], body: di
     ):
         with contextlib.suppress(ApiError):
             parse()
+
+
+@pytest.mark.parametrize(
+    ("selector", "name"),
+    [
+        ("metadata.name=a", "a"),
+        ("metadata.name==a", "a"),
+        ("type=x,metadata.name=a", "a"),
+        ("metadata.name!=a", ""),
+        ("", ""),
+    ],
+)
+def test_a_selector_may_ask_for_one_name(selector: str, name: str) -> None:
+    assert options.selected_name(query(fieldSelector=selector)) == name
+
+
+def test_a_list_does_not_stream() -> None:
+    with pytest.raises(ApiError) as raised:
+        options.parse_list(query(sendInitialEvents="true"))
+    assert raised.value.code == 422
