@@ -56,6 +56,9 @@ def embedded(tmp_path: Path) -> Iterator[Embedded]:
     cluster = Embedded(tmp_path)
     yield cluster
     cluster.try_alcove("reset", "-y")
+    for pid in processes_of(str(cluster.data)):  # of a test that failed halfway
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
