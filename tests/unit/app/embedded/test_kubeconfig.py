@@ -18,7 +18,7 @@ FOREIGN = {
     "apiVersion": "v1",
     "kind": "Config",
     "current-context": "work",
-    "clusters": [{"name": "work", "cluster": {"server": "https://work.example"}}],
+    "clusters": [{"name": "work", "cluster": {"server": "https://office.example"}}],
     "users": [{"name": "me", "user": {"token": "t"}}],
     "contexts": [{"name": "work", "context": {"cluster": "work", "user": "me"}}],
 }
