@@ -23,6 +23,7 @@ class Lazy(NamedTuple):
 COMMANDS = {
     "cluster": Lazy("alcove.cli.cluster", "cluster", "The embedded cluster: Kubernetes on this machine."),
     "space": Lazy("alcove.cli.space", "space", "Spaces: make, select, list, show and remove them."),
+    "routes": Lazy("alcove.cli.routes", "routes", "Routing: who answers a request, and why."),
     "show-context": Lazy(
         "alcove.cli.context", "show_context", "Show where commands go: cluster, selected space, host suffix."
     ),
