@@ -58,15 +58,18 @@ bool signals_are_forwarded(int number)
 
 void signals_by_default(void)
 {
-    struct sigaction by_default = {.sa_handler = SIG_DFL};
-    /* Fails for SIGKILL, SIGSTOP and the C library's own, which are as they should be. */
-    for (int number = 1; number < NSIG; number++)
-        (void)sigaction(number, &by_default, NULL);
+    /*
+     * Past the C library, which lets nobody at two signals of its own: whoever started us (make does) may
+     * have left them ignored. All zero means SIG_DFL without flags in what the kernel takes.
+     */
+    static const uint64_t by_default[4] = {0};
+    for (int number = 1; number < NSIG; number++) /* fails for SIGKILL and SIGSTOP, which are as they should be */
+        (void)syscall(SYS_rt_sigaction, number, by_default, NULL, sizeof(uint64_t));
 }
 
 void signals_unblock(void)
 {
-    /* The C library leaves two signals of its own as they are, and who started us may have blocked them. */
+    /* Past the C library, for the same two signals. */
     static const uint64_t none = 0;
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none); /* cannot fail with that size */
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import platform
 import select
@@ -183,3 +184,9 @@ def ignore_and_block_signals() -> None:
     for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+    # Signal 32 is the C library's own, which is why only the kernel itself takes this; make leaves it ignored.
+    change_action, change_mask = {"x86_64": (13, 14), "aarch64": (134, 135)}[platform.machine()]
+    ignored, blocked = (ctypes.c_uint64 * 4)(1, 0, 0, 0), ctypes.c_uint64(1 << 31)
+    kernel = ctypes.CDLL(None).syscall
+    kernel(change_action, 32, ctypes.byref(ignored), None, 8)
+    kernel(change_mask, signal.SIG_BLOCK, ctypes.byref(blocked), None, 8)
