@@ -184,7 +184,7 @@ def ignore_and_block_signals() -> None:
     for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
-    # Signal 32 is the C library's own, which is why only the kernel itself takes this; make leaves it ignored.
+    # Signal 32 is the C library's own, so only the kernel itself takes this; make leaves it ignored.
     change_action, change_mask = {"x86_64": (13, 14), "aarch64": (134, 135)}[platform.machine()]
     ignored, blocked = (ctypes.c_uint64 * 4)(1, 0, 0, 0), ctypes.c_uint64(1 << 31)
     kernel = ctypes.CDLL(None).syscall
