@@ -34,6 +34,7 @@ from alcove.kube.client import KubeClient
 from alcove.kube.http import open_client
 from alcove.kube.resources import NAMESPACES, Resource
 from alcove.model import SpaceName
+from alcove.pki import KeyPair
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.test_kubectl import deployment, pod
 
@@ -114,12 +115,12 @@ def space(cluster: Kubectl) -> Iterator[Space]:
 
 
 @pytest.fixture
-def authority() -> signing.KeyPair:
+def authority() -> KeyPair:
     return signing.make_authority(FAR_PAST, FAR_FUTURE)
 
 
 @pytest.fixture
-def identity(authority: signing.KeyPair) -> ServerIdentity:
+def identity(authority: KeyPair) -> ServerIdentity:
     return ServerIdentity(signing.make_server(authority, FAR_PAST, FAR_FUTURE, names=["127.0.0.1"]))
 
 
@@ -142,7 +143,7 @@ async def bound() -> AsyncIterator[tuple[socket.socket, UrlTarget]]:
 
 @pytest.fixture
 async def webhook(
-    space: Space, kubeconfig: Path, authority: signing.KeyPair, identity: ServerIdentity
+    space: Space, kubeconfig: Path, authority: KeyPair, identity: ServerIdentity
 ) -> AsyncIterator[None]:
     """Run Alcove's webhook until the test ends, known to the API server."""
     access = await load_access(os.environ, kubeconfig=kubeconfig)
@@ -237,9 +238,7 @@ async def test_a_dry_run_shows_the_pod_and_leaves_nothing(space: Space) -> None:
     assert await space.run("get", "pods", "-o", "name") == ""
 
 
-async def test_a_webhook_that_does_not_answer_costs_nobody_a_pod(
-    space: Space, authority: signing.KeyPair
-) -> None:
+async def test_a_webhook_that_does_not_answer_costs_nobody_a_pod(space: Space, authority: KeyPair) -> None:
     async with bound() as (listener, target):
         listener.close()
         configuration = render_configuration(target, authority.certificate, name=f"alcove-{space.name}")
@@ -249,7 +248,7 @@ async def test_a_webhook_that_does_not_answer_costs_nobody_a_pod(
 
 @pytest.mark.usefixtures("webhook")
 async def test_the_order_holds_when_another_webhook_adds_an_init_container(
-    space: Space, authority: signing.KeyPair, identity: ServerIdentity
+    space: Space, authority: KeyPair, identity: ServerIdentity
 ) -> None:
     async with bound() as (listener, target):
         configuration = render_configuration(target, authority.certificate, name=f"zz-{space.name}")

@@ -31,7 +31,7 @@ from typing import Protocol
 import msgspec
 
 from alcove.admission import signing
-from alcove.admission.signing import DAY, KeyPair
+from alcove.pki import DAY, KeyPair
 
 _CONTENT = "certificates.json"
 

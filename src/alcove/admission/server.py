@@ -23,7 +23,7 @@ from alcove.admission.configuration import PATH
 from alcove.admission.facts import SpaceFacts
 from alcove.admission.review import Answer, Question, ReviewError, decide, failed, parse_review, render_answer
 from alcove.admission.settings import InjectionSettings
-from alcove.admission.signing import KeyPair
+from alcove.pki import KeyPair
 
 BODY_LIMIT = 8 << 20
 """Bytes of a question: the API server accepts objects of 3 MiB, and sends their JSON in one."""

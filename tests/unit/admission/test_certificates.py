@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alcove.admission import certificates as subject
 from alcove.admission.certificates import Certificates, Schedule, Step, plan_rotation, rotate
-from alcove.admission.signing import DAY
+from alcove.pki import DAY
 
 NAMES = ("hook.azds.svc",)
 SCHEDULE = Schedule()

@@ -20,6 +20,7 @@ from tests.unit.admission.worlds import CHILD, SETTINGS
 from alcove.admission import signing
 from alcove.admission.facts import SpaceFacts
 from alcove.admission.server import AdmissionServer, ServerIdentity
+from alcove.pki import KeyPair
 
 NOW = 1_700_000_000.0
 END = 4_000_000_000.0
@@ -39,7 +40,7 @@ class Spaces:
         return CHILD if namespace == "alice" else None
 
 
-def new_pair(authority: signing.KeyPair = AUTHORITY) -> signing.KeyPair:
+def new_pair(authority: KeyPair = AUTHORITY) -> KeyPair:
     return signing.make_server(authority, NOW, END, names=["127.0.0.1"])
 
 
@@ -51,7 +52,7 @@ class Running:
         self.identity = identity
 
     @contextlib.asynccontextmanager
-    async def session(self, authority: signing.KeyPair = AUTHORITY) -> AsyncIterator[aiohttp.ClientSession]:
+    async def session(self, authority: KeyPair = AUTHORITY) -> AsyncIterator[aiohttp.ClientSession]:
         trust = ssl.create_default_context(cadata=authority.certificate.decode())
         async with aiohttp.ClientSession(self.base, connector=aiohttp.TCPConnector(ssl=trust)) as session:
             yield session
@@ -133,7 +134,7 @@ async def test_what_does_not_concern_us_is_not_looked_up() -> None:
     assert answer["response"] == {"uid": "u-1", "allowed": True}
 
 
-def serial_of(pair: signing.KeyPair) -> int:
+def serial_of(pair: KeyPair) -> int:
     return x509.load_pem_x509_certificate(pair.certificate).serial_number
 
 
@@ -155,7 +156,7 @@ class Connection:
 
 
 @contextlib.asynccontextmanager
-async def connected(base: str, authority: signing.KeyPair) -> AsyncIterator[Connection]:
+async def connected(base: str, authority: KeyPair) -> AsyncIterator[Connection]:
     trust = ssl.create_default_context(cadata=authority.certificate.decode())
     host, port = base.removeprefix("https://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), ssl=trust)
@@ -180,7 +181,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_stay()
 
 async def test_a_pair_that_does_not_fit_leaves_the_old_one() -> None:
     async with running() as server:
-        wrong = signing.KeyPair(new_pair().certificate, new_pair().key)
+        wrong = KeyPair(new_pair().certificate, new_pair().key)
         with pytest.raises(ssl.SSLError):
             server.identity.rotate(wrong)
         assert (await server.ask(path="/healthz"))[0] == 200

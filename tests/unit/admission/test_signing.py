@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from alcove.admission import signing
-from alcove.admission.signing import KeyPair
+from alcove.pki import KeyPair
 
 NOW = 1_800_000_000.0
 

@@ -37,10 +37,6 @@ CLUSTER_PORT = 6443
 NODE_NAME = "alcove"
 
 _log = logging.getLogger(__name__)
-_ROLES = tuple(
-    GroupResource(f"{plural}.rbac.authorization.k8s.io")
-    for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class RbacGeneration:
     def __init__(self, store: ObjectStore) -> None:
         """Watch the four resources in ``store``."""
         self._store = store
-        self._subscription = store.subscribe(*_ROLES)
+        self._subscription = store.subscribe(*rbac.RESOURCES)
         self._number = 0
 
     def __call__(self) -> int:
@@ -69,7 +65,7 @@ class RbacGeneration:
         try:
             changed = bool(self._subscription.read())
         except faults.ApiError:
-            self._subscription = self._store.subscribe(*_ROLES)
+            self._subscription = self._store.subscribe(*rbac.RESOURCES)
             changed = True
         self._number += changed
         return self._number

@@ -21,7 +21,7 @@ from alcove.app.embedded import control, record, settings
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
-"""Pods get their grace period, 30 s unless they say otherwise."""
+"""Far more than a healthy daemon needs: its pods end with it."""
 
 
 @dataclass(frozen=True, slots=True)

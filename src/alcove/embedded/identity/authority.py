@@ -7,27 +7,23 @@ names, or unreadable.
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from alcove import pki
 from alcove.embedded.identity import keyfiles
+from alcove.pki import KeyPair
 
-DAY = 86_400.0
 _AUTHORITY_DAYS = 3650
 _LEAF_DAYS = 365
 _RENEW_BEFORE_DAYS = 30
-_CLOCK_SKEW = 3600.0
-"""Seconds by which certificates begin in the past, for clients whose clocks are behind."""
 
 SERVER_NAMES = (
     "localhost",
@@ -40,17 +36,6 @@ SERVER_NAMES = (
     "10.96.0.1",
 )
 """What the API server is called by everybody; the node's address comes on top."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """A certificate and its private key, both PEM."""
-
-    certificate: bytes
-    key: bytes
-
-    def __repr__(self) -> str:
-        return "KeyPair(...)"
 
 
 class Authority:
@@ -112,26 +97,27 @@ class Authority:
             return False
         ends = certificate.not_valid_after_utc.timestamp()
         same = {str(entry.value) for entry in found} == set(names)
-        return same and ends - self._clock() > _RENEW_BEFORE_DAYS * DAY
+        return same and ends - self._clock() > _RENEW_BEFORE_DAYS * pki.DAY
 
     def _issue(
         self, subject: x509.Name, usage: x509.ObjectIdentifier, names: Sequence[str], days: float
     ) -> KeyPair:
-        key = keyfiles.new_key()
+        key, now = pki.new_key(), self._clock()
         builder = (
-            _begin(subject, self._certificate.subject, key.public_key(), self._clock(), days)
+            pki.begin_certificate(
+                subject, self._certificate.subject, key.public_key(), (now, now + days * pki.DAY)
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(digital_signature=True), critical=True)
+            .add_extension(pki.key_usage(signs=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
             )
         )
         if names:
-            alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
+            alternatives = x509.SubjectAlternativeName([pki.general_name(name) for name in names])
             builder = builder.add_extension(alternatives, critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
-        return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), keyfiles.key_pem(key))
+        return pki.sign_certificate(builder, self._key, key)
 
 
 def load_authority(directory: Path, *, clock: Callable[[], float] = time.time) -> Authority:
@@ -150,15 +136,15 @@ def load_authority(directory: Path, *, clock: Callable[[], float] = time.time) -
 
 
 def _new_authority(now: float) -> bytes:
-    key = keyfiles.new_key()
+    key = pki.new_key()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alcove-ca")])
-    certificate = (
-        _begin(name, name, key.public_key(), now, _AUTHORITY_DAYS)
+    builder = (
+        pki.begin_certificate(name, name, key.public_key(), (now, now + _AUTHORITY_DAYS * pki.DAY))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(digital_signature=True, signs_certificates=True), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(pki.key_usage(signs=True), critical=True)
     )
-    return certificate.public_bytes(serialization.Encoding.PEM) + keyfiles.key_pem(key)
+    pair = pki.sign_certificate(builder, key, key)
+    return pair.certificate + pair.key
 
 
 def _parse_authority(pem: bytes, now: float) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
@@ -178,43 +164,3 @@ def _parse_authority(pem: bytes, now: float) -> tuple[x509.Certificate, ec.Ellip
     if ends <= now:
         raise ValueError("the certificate has expired")
     return certificate, key
-
-
-def _begin(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: float, days: float
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(_moment(now - _CLOCK_SKEW))
-        .not_valid_after(_moment(now + days * DAY))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _moment(seconds: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
-
-
-def _key_usage(*, digital_signature: bool, signs_certificates: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)

@@ -13,18 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from alcove.errors import AlcoveError
 
 
-def new_key() -> ec.EllipticCurvePrivateKey:
-    """Make a P-256 key: as strong as RSA 3072 and made in well under a millisecond."""
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Give the private key as unencrypted PKCS 8."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
 def parse_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     """Read a private key.
 

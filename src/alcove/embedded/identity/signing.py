@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+from alcove import pki
 from alcove.embedded.identity import keyfiles
 
 _COORDINATE = 32
@@ -110,7 +111,7 @@ def load_signing_key(directory: Path) -> SigningKey:
     with keyfiles.telling_damage(path, "token signing key"):
         keyfiles.make_private_directory(directory)
         if not path.exists():
-            keyfiles.write_private(path, keyfiles.key_pem(keyfiles.new_key()))
+            keyfiles.write_private(path, pki.key_pem(pki.new_key()))
         return SigningKey(keyfiles.parse_key(path.read_bytes()))
 
 

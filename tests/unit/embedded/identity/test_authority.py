@@ -9,7 +9,6 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alcove.embedded.identity import authority as authorities
 from alcove.embedded.identity.authority import SERVER_NAMES, load_authority
 from alcove.errors import AlcoveError
 
@@ -122,7 +121,7 @@ def test_two_halves_of_different_authorities_do_not_make_one(tmp_path: Path) -> 
 def test_an_authority_past_its_end_says_so(tmp_path: Path) -> None:
     load_authority(tmp_path, clock=lambda: NOW)
     with pytest.raises(AlcoveError, match="expired"):
-        load_authority(tmp_path, clock=lambda: NOW + 4000 * authorities.DAY)
+        load_authority(tmp_path, clock=lambda: NOW + 4000 * DAY)
 
 
 def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
