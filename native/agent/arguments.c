@@ -1,10 +1,16 @@
 #include "arguments.h"
 
+#include "values.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-enum { DAY_MS = 24 * 60 * 60 * 1000 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, DAY_S = 24 * 60 * 60, SHORTEST_RECOVERY_MS = 1000 };
+/* The last number of 32 bits is no user. */
+#define MOST_UID INT64_C(4294967294)
+
+static const struct arguments_fault none = {NULL, NULL};
 
 static bool parse_restart(const char *text, enum supervise_restart *restart)
 {
@@ -18,25 +24,17 @@ static bool parse_restart(const char *text, enum supervise_restart *restart)
     return false;
 }
 
-/* Digits only, up to a day. strtol would take " +1" and, unasked, read errno and the locale. */
-static bool parse_ms(const char *text, int64_t *value)
+/* Each takes one option. The value is null when the words end with the name. */
+typedef struct arguments_fault take_option(const char *name, const char *value, struct arguments *arguments);
+
+static struct arguments_fault refuse(const char *message, const char *subject)
 {
-    int64_t total = 0;
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        total = total * 10 + (*text - '0');
-        if (total > DAY_MS)
-            return false;
-    }
-    *value = total;
-    return true;
+    return (struct arguments_fault){message, subject};
 }
 
-static struct arguments_fault parse_option(const char *name, const char *value, struct supervise_settings *settings)
+static struct arguments_fault take_supervise(const char *name, const char *value, struct arguments *arguments)
 {
+    struct supervise_settings *settings = &arguments->supervise;
     int64_t *number = NULL;
     if (strcmp(name, "--backoff-initial-ms") == 0)
         number = &settings->backoff_initial_ms;
@@ -45,66 +43,213 @@ static struct arguments_fault parse_option(const char *name, const char *value, 
     else if (strcmp(name, "--grace-ms") == 0)
         number = &settings->grace_ms;
     else if (strcmp(name, "--restart") != 0)
-        return (struct arguments_fault){"unknown option", name};
+        return refuse("unknown option", name);
 
     if (value == NULL)
-        return (struct arguments_fault){"a value is missing after", name};
+        return refuse("a value is missing after", name);
     if (number == NULL && !parse_restart(value, &settings->restart))
-        return (struct arguments_fault){"--restart takes always, on-failure or never, not", value};
-    if (number != NULL && !parse_ms(value, number))
-        return (struct arguments_fault){"not a number of milliseconds, up to a day:", value};
-    return (struct arguments_fault){NULL, NULL};
+        return refuse("--restart takes always, on-failure or never, not", value);
+    if (number != NULL && !values_number(value, DAY_MS, number))
+        return refuse("not a number of milliseconds, up to a day:", value);
+    return none;
 }
 
-static struct arguments_fault check(const struct supervise_settings *settings)
+static struct arguments_fault take_fetch(const char *value, struct exchange_settings *settings)
 {
-    if (settings->command[0] == NULL)
-        return (struct arguments_fault){"a command is missing after", "--"};
-    if (settings->backoff_initial_ms < 1)
-        return (struct arguments_fault){"must be at least 1:", "--backoff-initial-ms"};
-    if (settings->backoff_max_ms < settings->backoff_initial_ms)
-        return (struct arguments_fault){"must be at least --backoff-initial-ms:", "--backoff-max-ms"};
-    return (struct arguments_fault){NULL, NULL};
+    if (settings->count == EXCHANGE_FETCHES)
+        return refuse("too many:", "--fetch");
+    if (!values_fetch(value, &settings->fetches[settings->count]))
+        return refuse("--fetch takes URLPATH=FILE, not", value);
+    settings->count++;
+    return none;
 }
+
+static struct arguments_fault take_exchange(const char *name, const char *value, struct arguments *arguments)
+{
+    struct exchange_settings *settings = &arguments->exchange;
+    const char **text = NULL;
+    if (strcmp(name, "--token") == 0)
+        text = &settings->token;
+    else if (strcmp(name, "--identity") == 0)
+        text = &settings->identity;
+    else if (strcmp(name, "--socket") == 0)
+        text = &settings->socket;
+    else if (strcmp(name, "--fetch") != 0)
+        return refuse("unknown option", name);
+
+    if (value == NULL)
+        return refuse("a value is missing after", name);
+    if (text == NULL)
+        return take_fetch(value, settings);
+    *text = value;
+    return none;
+}
+
+static struct arguments_fault take_direct(const char *value, struct redirect_settings *settings)
+{
+    if (settings->direct_count == REDIRECT_DIRECT_PORTS)
+        return refuse("too many:", "--direct");
+    if (!values_port(value, &settings->direct[settings->direct_count]))
+        return refuse("not a port:", value);
+    settings->direct_count++;
+    return none;
+}
+
+static struct arguments_fault take_redirect(const char *name, const char *value, struct redirect_settings *settings)
+{
+    int64_t uid = 0;
+    if (strcmp(name, "--direct") == 0)
+        return take_direct(value, settings);
+    if (strcmp(name, "--pod-address") == 0)
+        settings->pod_address = value;
+    else if (strcmp(name, "--host-address") == 0)
+        settings->host_address = value;
+    else if (strcmp(name, "--uid") == 0 && !values_number(value, MOST_UID, &uid))
+        return refuse("not a number of a user:", value);
+    else if (strcmp(name, "--uid") == 0) {
+        settings->uid = (uint32_t)uid;
+        settings->has_uid = true;
+    } else if (!values_port_pair(value, &settings->outbound, &settings->inbound))
+        return refuse("--redirect takes two different ports OUT:IN, not", value);
+    else
+        settings->is_wanted = true;
+    return none;
+}
+
+static bool is_of_redirect(const char *name)
+{
+    static const char *const names[] = {"--redirect", "--uid", "--pod-address", "--host-address", "--direct"};
+    for (size_t at = 0; at < sizeof names / sizeof *names; at++)
+        if (strcmp(name, names[at]) == 0)
+            return true;
+    return false;
+}
+
+static struct arguments_fault take_init(const char *name, const char *value, struct arguments *arguments)
+{
+    if (!is_of_redirect(name))
+        return take_exchange(name, value, arguments);
+    return value == NULL ? refuse("a value is missing after", name) : take_redirect(name, value, &arguments->redirect);
+}
+
+static struct arguments_fault take_await_proxy(const char *name, const char *value, struct arguments *arguments)
+{
+    bool is_admin = strcmp(name, "--admin") == 0;
+    if (!is_admin && strcmp(name, "--seconds") != 0)
+        return refuse("unknown option", name);
+    if (value == NULL)
+        return refuse("a value is missing after", name);
+    if (is_admin)
+        arguments->admin = value;
+    else if (!values_number(value, DAY_S, &arguments->seconds))
+        return refuse("not a number of seconds, up to a day:", value);
+    return none;
+}
+
+static struct arguments_fault check_supervise(struct arguments *arguments)
+{
+    struct supervise_settings *settings = &arguments->supervise;
+    settings->command = arguments->command;
+    settings->recovery_ms =
+        settings->backoff_max_ms > SHORTEST_RECOVERY_MS ? settings->backoff_max_ms : SHORTEST_RECOVERY_MS;
+    if (settings->backoff_initial_ms < 1)
+        return refuse("must be at least 1:", "--backoff-initial-ms");
+    if (settings->backoff_max_ms < settings->backoff_initial_ms)
+        return refuse("must be at least --backoff-initial-ms:", "--backoff-max-ms");
+    return none;
+}
+
+static struct arguments_fault check_exchange(struct arguments *arguments)
+{
+    const struct exchange_settings *settings = &arguments->exchange;
+    if (settings->token == NULL)
+        return refuse("this is needed:", "--token");
+    if (settings->identity == NULL)
+        return refuse("this is needed:", "--identity");
+    if (settings->socket == NULL)
+        return refuse("this is needed:", "--socket");
+    if (settings->count == 0)
+        return refuse("this is needed:", "--fetch");
+    return none;
+}
+
+static struct arguments_fault check_init(struct arguments *arguments)
+{
+    const struct redirect_settings *settings = &arguments->redirect;
+    bool has_some = settings->has_uid || settings->pod_address != NULL || settings->host_address != NULL ||
+                    settings->direct_count > 0;
+    bool has_all = settings->has_uid && settings->pod_address != NULL && settings->host_address != NULL;
+    if (settings->is_wanted ? !has_all : has_some)
+        return refuse("these belong together:", "--redirect, --uid, --pod-address and --host-address");
+    return check_exchange(arguments);
+}
+
+static struct arguments_fault check_await_proxy(struct arguments *arguments)
+{
+    return arguments->admin == NULL ? refuse("this is needed:", "--admin") : none;
+}
+
+struct word {
+    const char *name;
+    enum arguments_wish wish;
+    take_option *take;
+    struct arguments_fault (*check)(struct arguments *arguments);
+    bool has_command;
+};
 
 static bool is_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static struct arguments refuse(const char *message, const char *subject)
+static struct arguments_fault parse_words(const struct word *word, char *const words[], struct arguments *arguments)
 {
-    return (struct arguments){.fault = {message, subject}};
-}
-
-static struct arguments parse_supervise(char *const words[])
-{
-    struct arguments arguments = {
-        .wish = ARGUMENTS_SUPERVISE,
-        .supervise = {.backoff_initial_ms = 100, .backoff_max_ms = 10000, .grace_ms = 10000},
-    };
     for (; *words != NULL && strcmp(*words, "--") != 0; words += 2) {
-        if (is_help(*words))
-            return (struct arguments){.wish = ARGUMENTS_HELP};
-        arguments.fault = parse_option(words[0], words[1], &arguments.supervise);
-        if (arguments.fault.message != NULL)
-            return arguments;
+        if (is_help(*words)) {
+            arguments->wish = ARGUMENTS_HELP;
+            return none;
+        }
+        struct arguments_fault fault = word->take(words[0], words[1], arguments);
+        if (fault.message != NULL)
+            return fault;
     }
-    if (*words == NULL)
+    if (word->has_command && *words == NULL)
         return refuse("a command is missing: it comes after", "--");
-    arguments.supervise.command = words + 1;
-    arguments.fault = check(&arguments.supervise);
-    return arguments;
+    if (word->has_command && words[1] == NULL)
+        return refuse("a command is missing after", "--");
+    if (!word->has_command && *words != NULL)
+        return refuse("no command belongs here:", *words);
+    arguments->command = words + 1;
+    return word->check(arguments);
 }
 
 struct arguments arguments_parse(char *const argv[])
 {
+    static const struct word words[] = {
+        {"supervise", ARGUMENTS_SUPERVISE, take_supervise, check_supervise, true},
+        {"init", ARGUMENTS_INIT, take_init, check_init, true},
+        {"proxy", ARGUMENTS_PROXY, take_exchange, check_exchange, true},
+        {"await-proxy", ARGUMENTS_AWAIT_PROXY, take_await_proxy, check_await_proxy, false},
+    };
+    struct arguments arguments = {
+        .supervise = {.backoff_initial_ms = 100, .backoff_max_ms = 10000, .grace_ms = 10000},
+        .seconds = 60,
+    };
     /* argv may be entirely empty: execve(2) allows it. */
-    if (argv[0] == NULL || argv[1] == NULL)
-        return refuse("what to do is missing:", "supervise");
-    if (is_help(argv[1]))
-        return (struct arguments){.wish = ARGUMENTS_HELP};
-    if (strcmp(argv[1], "supervise") != 0)
-        return refuse("not something to do:", argv[1]);
-    return parse_supervise(argv + 2);
+    if (argv[0] == NULL || argv[1] == NULL) {
+        arguments.fault = refuse("what to do is missing:", "supervise, init, proxy or await-proxy");
+        return arguments;
+    }
+    if (is_help(argv[1])) {
+        arguments.wish = ARGUMENTS_HELP;
+        return arguments;
+    }
+    for (size_t at = 0; at < sizeof words / sizeof *words; at++)
+        if (strcmp(argv[1], words[at].name) == 0) {
+            arguments.wish = words[at].wish;
+            arguments.fault = parse_words(&words[at], argv + 2, &arguments);
+            return arguments;
+        }
+    arguments.fault = refuse("not something to do:", argv[1]);
+    return arguments;
 }

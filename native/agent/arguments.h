@@ -2,6 +2,8 @@
 #ifndef ALCOVE_ARGUMENTS_H
 #define ALCOVE_ARGUMENTS_H
 
+#include "exchange.h"
+#include "redirect.h"
 #include "supervise.h"
 
 #define ARGUMENTS_USAGE                                                                                   \
@@ -14,19 +16,46 @@
     "  --backoff-initial-ms N             delay before the second restart, doubled each time (100);\n"    \
     "                                     the first is immediate\n"                                       \
     "  --backoff-max-ms N                 longest delay; forgotten after a run that long (10000)\n"       \
-    "  --grace-ms N                       time between SIGTERM and SIGKILL (10000)\n"
+    "  --grace-ms N                       time between SIGTERM and SIGKILL (10000)\n"                     \
+    "\n"                                                                                                  \
+    "In containers of Alcove:\n"                                                                          \
+    "\n"                                                                                                  \
+    "       alcove-agent init [OPTION VALUE]... -- COMMAND [ARGUMENT]...\n"                               \
+    "       alcove-agent proxy [OPTION VALUE]... -- COMMAND [ARGUMENT]...\n"                              \
+    "\n"                                                                                                  \
+    "COMMAND is an Envoy. init fetches the files once, ends it, and redirects the pod's TCP; proxy keeps it\n" \
+    "running, and the files fresh.\n"                                                                     \
+    "\n"                                                                                                  \
+    "  --token FILE                       who the pod is\n"                                               \
+    "  --identity DIRECTORY               where the files are put\n"                                      \
+    "  --socket PATH                      where the Envoy listens, to carry what is asked\n"              \
+    "  --fetch URLPATH=FILE               what to ask for, and its file; up to 8 times\n"                 \
+    "  --redirect OUT:IN                  init only: the proxy's ports; the next three go with it\n"      \
+    "  --uid N                            the proxy's user, who is not redirected\n"                      \
+    "  --pod-address A --host-address A   must differ, or the redirection would be the node's\n"          \
+    "  --direct PORT                      a port that is not redirected to IN; up to 64 times\n"          \
+    "\n"                                                                                                  \
+    "       alcove-agent await-proxy --admin PATH [--seconds N]\n"                                        \
+    "\n"                                                                                                  \
+    "Waits until the Envoy with this admin socket is ready; fails after N seconds (60).\n"
 
 struct arguments_fault {
     const char *message; /* null when there is none */
     const char *subject; /* what it is about: an element of argv, or a constant */
 };
 
-enum arguments_wish { ARGUMENTS_SUPERVISE, ARGUMENTS_HELP };
+enum arguments_wish { ARGUMENTS_SUPERVISE, ARGUMENTS_INIT, ARGUMENTS_PROXY, ARGUMENTS_AWAIT_PROXY, ARGUMENTS_HELP };
 
+/* What belongs to another wish means nothing. All points into argv. */
 struct arguments {
     enum arguments_wish wish;
-    struct supervise_settings supervise; /* points into argv */
-    struct arguments_fault fault;        /* the rest means nothing when there is one */
+    char *const *command; /* of init and proxy */
+    struct supervise_settings supervise;
+    struct exchange_settings exchange;
+    struct redirect_settings redirect;
+    const char *admin;
+    int64_t seconds;
+    struct arguments_fault fault; /* the rest means nothing when there is one */
 };
 
 struct arguments arguments_parse(char *const argv[]);

@@ -5,15 +5,15 @@
 #include <stdint.h>
 
 struct backoff {
-    int64_t initial_ms; /* at least 1 */
-    int64_t max_ms;     /* at least initial_ms */
-    int64_t next_ms;    /* 0 in the beginning */
+    int64_t initial_ms;  /* at least 1 */
+    int64_t max_ms;      /* at least initial_ms */
+    int64_t recovery_ms; /* at least a second, or short delays would become a busy loop */
+    int64_t next_ms;     /* 0 in the beginning */
 };
 
 /*
  * The delay before the next start of what ran for ran_ms: none the first time, then initial_ms, doubling up
- * to max_ms. What ran for max_ms (and a second at least, or short delays would become a busy loop) is well
- * again: its next end counts as the first.
+ * to max_ms. What ran for recovery_ms is well again: its next end counts as the first.
  */
 int64_t backoff_delay(struct backoff *backoff, int64_t ran_ms);
 

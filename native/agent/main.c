@@ -1,6 +1,7 @@
 /* The agent in a container: one static program that needs nothing of the image it runs in. */
 #include "arguments.h"
 #include "log.h"
+#include "roles.h"
 #include "supervise.h"
 
 #include <string.h>
@@ -24,7 +25,16 @@ int main(int argc, char *argv[])
         (void)print_usage(STDERR_FILENO, EXIT_USAGE);
         return EXIT_USAGE;
     }
-    if (arguments.wish == ARGUMENTS_HELP)
+    switch (arguments.wish) {
+    case ARGUMENTS_INIT:
+        return roles_init(&arguments.exchange, &arguments.redirect, arguments.command);
+    case ARGUMENTS_PROXY:
+        return roles_proxy(&arguments.exchange, arguments.command);
+    case ARGUMENTS_AWAIT_PROXY:
+        return roles_await_proxy(arguments.admin, arguments.seconds);
+    case ARGUMENTS_HELP:
         return print_usage(STDOUT_FILENO, 0);
-    return supervise(&arguments.supervise);
+    default:
+        return supervise(&arguments.supervise).code;
+    }
 }

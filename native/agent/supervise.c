@@ -1,6 +1,7 @@
 #include "supervise.h"
 
 #include "backoff.h"
+#include "clock.h"
 #include "command.h"
 #include "descriptors.h"
 #include "log.h"
@@ -16,7 +17,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum phase { RUNNING, STOPPING, CLEARING, WAITING, DONE };
@@ -26,6 +26,8 @@ enum {
     CLEARING_MS = 5000,
     /* Processes that are awaited may not be our children (yet): those end, or become ours, unannounced. */
     LOOK_AGAIN_MS = 20,
+    COMPANION_BACKOFF_MS = 1000,
+    COMPANION_BACKOFF_MAX_MS = 60000,
 };
 
 struct supervisor {
@@ -37,6 +39,9 @@ struct supervisor {
     int64_t started_at;
     int64_t restart_at;  /* if wants_restart */
     int64_t asked_until; /* SIGINT or SIGQUIT asked for an end that comes before this */
+    int64_t companion_at; /* when to start it; while there is none, and RUNNING */
+    pid_t companion;      /* 0 when there is none */
+    struct backoff companion_backoff;
     pid_t command;       /* the process, and its group; stays after its end until the next start; 0 before */
     int code;            /* to exit with, should nothing be started any more */
     bool command_alive;  /* not reaped yet, so that its number is still its own */
@@ -44,14 +49,8 @@ struct supervisor {
     bool has_terminal;   /* ours to give to the command */
     bool stop_asked;     /* no restart any more */
     bool wants_restart;
+    bool companion_is_done;
 };
-
-static int64_t monotonic_ms(void)
-{
-    struct timespec time = {.tv_sec = 0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &time); /* every Linux has this clock */
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
 
 static void enter(struct supervisor *self, enum phase phase, int64_t deadline)
 {
@@ -100,7 +99,8 @@ static void note_end(struct supervisor *self, int status)
 static bool start(struct supervisor *self)
 {
     struct command command = command_start(self->settings->command, self->has_terminal);
-    self->now = self->started_at = monotonic_ms();
+    self->now = self->started_at = self->companion_at = clock_monotonic_ms();
+    self->companion = 0; /* the last one's companion is gone, or cannot be killed */
     self->asked_until = -1;
     if (command.process != 0) {
         self->command = command.process;
@@ -151,12 +151,50 @@ static void take_signal(struct supervisor *self, int number)
     }
 }
 
+static bool wants_companion(const struct supervisor *self)
+{
+    return self->phase == RUNNING && self->companion == 0 && self->settings->companion.run != NULL;
+}
+
+static void retry_companion(struct supervisor *self)
+{
+    self->companion_at = self->now + backoff_delay(&self->companion_backoff, self->now - self->companion_at);
+}
+
+static void note_end_of_companion(struct supervisor *self, int status)
+{
+    self->companion = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        self->companion_is_done = true;
+        take_signal(self, SIGTERM);
+    } else if (self->command_alive && self->phase == RUNNING) {
+        retry_companion(self);
+        log_line("our process beside %s ended unexpectedly (%s %d); starting it again in %" PRId64 " ms",
+                 self->settings->command[0], WIFSIGNALED(status) ? "signal" : "code",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), self->companion_at - self->now);
+    }
+}
+
 static void reap(struct supervisor *self)
 {
-    struct tree_reaped reaped = tree_reap(self->command);
+    struct tree_reaped reaped = tree_reap(self->command, self->companion);
     self->children_left = reaped.children_left;
+    /* First, or the command would be restarted although all is done. */
+    if (reaped.companion_ended)
+        note_end_of_companion(self, reaped.companion_status);
     if (reaped.command_ended)
         note_end(self, reaped.status);
+}
+
+static void watch_running(struct supervisor *self)
+{
+    if (!wants_companion(self) || self->now < self->companion_at)
+        return;
+    self->companion = companion_start(&self->settings->companion);
+    if (self->companion == 0)
+        retry_companion(self);
+    else
+        self->companion_at = self->now;
 }
 
 static void clear(struct supervisor *self)
@@ -181,6 +219,8 @@ static void watch_stopping(struct supervisor *self)
 static void watch_clearing(struct supervisor *self)
 {
     if (self->children_left && self->now < self->deadline) {
+        if (self->companion != 0)
+            (void)kill(self->companion, SIGKILL); /* it is not reaped yet, so that is its number */
         tree_kill(self->command);
         return;
     }
@@ -207,6 +247,8 @@ static void settle(struct supervisor *self)
         before = self->phase;
         if (before == RUNNING && !self->command_alive)
             clear(self);
+        else if (before == RUNNING)
+            watch_running(self);
         else if (before == STOPPING)
             watch_stopping(self);
         else if (before == CLEARING)
@@ -219,9 +261,9 @@ static void settle(struct supervisor *self)
 /* For poll(2). */
 static int wake_in_ms(const struct supervisor *self)
 {
-    if (self->phase == RUNNING)
+    if (self->phase == RUNNING && !wants_companion(self))
         return -1;
-    int64_t left = self->deadline - self->now;
+    int64_t left = (self->phase == RUNNING ? self->companion_at : self->deadline) - self->now;
     bool looks_again = self->phase == CLEARING || (self->phase == STOPPING && !self->command_alive);
     if (looks_again && left > LOOK_AGAIN_MS)
         left = LOOK_AGAIN_MS;
@@ -236,7 +278,7 @@ static int supervise_until_done(struct supervisor *self, int signals)
             log_errno("cannot wait for signals");
             return COMMAND_FAULT;
         }
-        self->now = monotonic_ms();
+        self->now = clock_monotonic_ms();
         for (int number = signals_next(signals); number != 0; number = signals_next(signals))
             take_signal(self, number);
         reap(self);
@@ -245,20 +287,25 @@ static int supervise_until_done(struct supervisor *self, int signals)
     return self->code;
 }
 
-int supervise(const struct supervise_settings *settings)
+struct supervised supervise(const struct supervise_settings *settings)
 {
     struct supervisor self = {
         .settings = settings,
-        .backoff = {.initial_ms = settings->backoff_initial_ms, .max_ms = settings->backoff_max_ms},
+        .backoff = {.initial_ms = settings->backoff_initial_ms,
+                    .max_ms = settings->backoff_max_ms,
+                    .recovery_ms = settings->recovery_ms},
+        .companion_backoff = {.initial_ms = COMPANION_BACKOFF_MS,
+                              .max_ms = COMPANION_BACKOFF_MAX_MS,
+                              .recovery_ms = COMPANION_BACKOFF_MAX_MS},
     };
     int signals = descriptors_seal() ? signals_open() : -1;
     if (signals < 0 || !tree_adopt_orphans()) {
         log_errno("cannot supervise");
-        return COMMAND_FAULT;
+        return (struct supervised){.code = COMMAND_FAULT};
     }
     self.has_terminal = terminal_is_of(getpgrp());
     int code = start(&self) ? supervise_until_done(&self, signals) : self.code;
     if (self.has_terminal)
         terminal_give_to(getpgrp());
-    return code;
+    return (struct supervised){code, self.companion_is_done};
 }

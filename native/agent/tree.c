@@ -13,7 +13,7 @@ bool tree_adopt_orphans(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 || getpid() == 1;
 }
 
-struct tree_reaped tree_reap(pid_t command)
+struct tree_reaped tree_reap(pid_t command, pid_t companion)
 {
     struct tree_reaped reaped = {.command_ended = false};
     for (;;) {
@@ -27,6 +27,9 @@ struct tree_reaped tree_reap(pid_t command)
         if (ended == command) {
             reaped.command_ended = true;
             reaped.status = status;
+        } else if (ended == companion) {
+            reaped.companion_ended = true;
+            reaped.companion_status = status;
         }
     }
 }

@@ -15,14 +15,16 @@
 struct tree_reaped {
     bool command_ended;
     int status; /* as of wait(2); set when command_ended */
+    bool companion_ended;
+    int companion_status;
     bool children_left;
 };
 
 /* Makes the orphans ours, which they are anyway when we are PID 1. False, with errno, if that fails. */
 bool tree_adopt_orphans(void);
 
-/* Reaps what has ended so far, without waiting. */
-struct tree_reaped tree_reap(pid_t command);
+/* Reaps what has ended so far, without waiting. Tells of these two, which are 0 when there is none. */
+struct tree_reaped tree_reap(pid_t command, pid_t companion);
 
 /*
  * Kills the children we have now; those they leave become ours and need another call. Without a usable

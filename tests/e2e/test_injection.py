@@ -42,8 +42,8 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
 SETTINGS = InjectionSettings(
     version="0.0.0-e2e",
-    images=Images("alcove/init:e2e", "alcove/proxy:e2e"),
-    control_plane="127.0.0.1:1",
+    images=Images("alcove/proxy:e2e", "alcove/proxy:e2e"),
+    control_plane="127.0.0.1",
     dns=ClusterDns(("10.96.0.10",), node_searches=("corp.example",)),
 )
 LIMIT_RANGES = Resource("", "v1", "limitranges", "LimitRange")
@@ -149,7 +149,7 @@ async def webhook(
     access = await load_access(os.environ, kubeconfig=kubeconfig)
     configuration_name = f"alcove-{space.name}"
     async with bound() as (listener, target), open_client(access) as client:
-        server = AdmissionServer(ListedSpaces(client), SETTINGS, facts_seconds=1.5)
+        server = AdmissionServer(ListedSpaces(client), lambda: SETTINGS, facts_seconds=1.5)
         configuration = render_configuration(target, authority.certificate, name=configuration_name)
         async with server.serve(listener, identity), registered(space, configuration):
             await until_first_init_container_is(space, OURS[0])

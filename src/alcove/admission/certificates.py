@@ -1,8 +1,9 @@
-"""The webhook's certificates: an authority of its own, and a rotation that nobody notices.
+"""The control plane's certificates: an authority of its own, and a rotation that nobody notices.
 
 The API server trusts what the webhook's configuration says (``caBundle``), and hears of a change of it late;
-so do the other replicas of a change of the server's certificate. Each step therefore waits until the one
-before is known everywhere (``Schedule.settle``)::
+so do the other replicas of a change of the server's certificate, and pods of both (see *issuing*): the same
+authority signs for them. Each step therefore waits until the one before is known everywhere
+(``Schedule.settle``)::
 
     one authority A, server signed by A
       │ A nears its end
@@ -15,10 +16,10 @@ before is known everywhere (``Schedule.settle``)::
       ▼
     bundle B,   server signed by B
 
-At every moment each certificate that a replica may still serve is trusted by each bundle that an API server
-may still believe. Everything is kept in one store, which one writer at a time changes (the holder of the
-lease); a crash between any two writes leaves a state of the same picture, and the next round goes on from
-there.
+At every moment each certificate that a replica or a pod may still show is trusted by each bundle that an API
+server, a replica or a pod may still believe. Everything is kept in one store, which one writer at a time
+changes (the holder of the lease); a crash between any two writes leaves a state of the same picture, and the
+next round goes on from there.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """What the webhook shows to the API server."""
+    """What the control plane shows to the API server and to pods."""
 
     pair: KeyPair
     ends: float
@@ -68,7 +69,7 @@ class Certificates:
 
     @property
     def bundle(self) -> bytes:
-        """What the API server has to trust (``caBundle``, before base64)."""
+        """What the API server (``caBundle``, before base64), pods and their servers have to trust."""
         return b"".join(authority.pair.certificate for authority in self.authorities)
 
 
@@ -81,8 +82,9 @@ class Schedule:
     """How long before its end an authority gets a successor."""
     server: float = 60 * DAY
     server_margin: float = 20 * DAY
-    settle: float = 3600.0
-    """After how long a change is known to every API server and replica."""
+    settle: float = 7 * DAY
+    """After how long a change is known to every party: API servers, replicas, and pods, which fetch what they
+    trust and show every half a day, and may have been asleep for some."""
 
 
 DEFAULT_SCHEDULE = Schedule()
@@ -139,7 +141,7 @@ def apply_step(
     if step is Step.ADD_AUTHORITY:
         return replace(certificates, authorities=(*authorities, _new_authority(now, schedule)))
     if step is Step.RENEW_SERVER:
-        signer = _best_signer(now, certificates, schedule)
+        signer = choose_signer(now, certificates, schedule)
         return replace(certificates, server=_new_server(now, signer, names, schedule))
     if step is Step.DROP_AUTHORITIES:
         return replace(certificates, authorities=authorities[-1:])
@@ -166,6 +168,18 @@ async def rotate(
     return announced
 
 
+def choose_signer(now: float, certificates: Certificates, schedule: Schedule) -> Authority:
+    """Give the authority that signs now: the newest that every party trusts already.
+
+    When none of those is left, it is the one that signed for the server; when that has ended, the newest.
+    """
+    usable = [one for one in certificates.authorities if one.ends > now and _is_known(now, one, schedule)]
+    if usable:
+        return usable[-1]
+    current = _signer(certificates)
+    return current if current is not None and current.ends > now else certificates.authorities[-1]
+
+
 def render_certificates(certificates: Certificates) -> dict[str, bytes]:
     """Give the certificates as the content of a Secret."""
     return {_CONTENT: msgspec.json.encode(certificates)}
@@ -189,22 +203,13 @@ def _must_renew(now: float, certificates: Certificates, names: Sequence[str], sc
         return True
     if server.ends - now <= schedule.server_margin:
         # A younger one that ends at the same moment, with its authority, would be no gain.
-        return server.ends < _server_end(now, _best_signer(now, certificates, schedule), schedule)
-    return signer is not _best_signer(now, certificates, schedule)
+        return server.ends < _server_end(now, choose_signer(now, certificates, schedule), schedule)
+    return signer is not choose_signer(now, certificates, schedule)
 
 
 def _signer(certificates: Certificates) -> Authority | None:
     pem = certificates.server.authority
     return next((one for one in certificates.authorities if one.pair.certificate == pem), None)
-
-
-def _best_signer(now: float, certificates: Certificates, schedule: Schedule) -> Authority:
-    """Give the newest authority that everybody trusts; when none is left, the newest of all."""
-    usable = [one for one in certificates.authorities if one.ends > now and _is_known(now, one, schedule)]
-    if usable:
-        return usable[-1]
-    current = _signer(certificates)
-    return current if current is not None and current.ends > now else certificates.authorities[-1]
 
 
 def _is_known(now: float, authority: Authority, schedule: Schedule) -> bool:

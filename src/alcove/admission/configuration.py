@@ -28,6 +28,11 @@ class ServiceTarget:
     name: str
     port: int = 443
 
+    def names(self, domain: str = "cluster.local") -> tuple[str, ...]:
+        """Give every name of the Service, for the server's certificate; ``domain`` is the cluster's."""
+        inside = (self.name, f"{self.name}.{self.namespace}", f"{self.name}.{self.namespace}.svc")
+        return (*inside, f"{inside[-1]}.{domain}")
+
 
 @dataclass(frozen=True, slots=True)
 class UrlTarget:

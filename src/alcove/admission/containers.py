@@ -1,40 +1,42 @@
 """Our two containers and their volumes, as they have to be in every injected pod.
 
-Both run programs of their own image: the same static agent redirects, supervises the proxy, and waits for it.
-What a container must know comes as environment: facts of the pod by the downward API, decisions of the
-installation as plain values. ``alcove-init`` trades the pod's token for its certificate, as root with the
-proxy's group and no capability but NET_ADMIN: so what it leaves for the proxy is readable by that group.
+Both run programs of their own image: the same static agent fetches the pod's certificate, redirects,
+supervises Envoy, and waits for it. All it must know it is told by its arguments; about Envoy, whose bootstrap
+comes as a variable, it decides nothing. ``alcove-init`` runs as root with the proxy's group and no capability
+but NET_ADMIN: so what it leaves for the proxy is readable by that group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
+from alcove.admission.bootstrap import Places, render_exchange_bootstrap, render_proxy_bootstrap
+from alcove.admission.identities import CERTIFICATE_PATH, TRUST_PATH
+from alcove.admission.issuing import AUDIENCE
 from alcove.admission.markers import IDENTITY, INIT, MASK, PROXY, RUN, TOKEN, Object
+from alcove.admission.messages import Body
 from alcove.admission.probes import Check
 from alcove.admission.settings import InjectionSettings, Resources
+from alcove.admission.upstreams import CERTIFICATE, TRUST
+from alcove.admission.variables import HOST_IP, POD_IP, reference, render_variables
 
-AGENT = "/usr/local/bin/alcove-agent"
-AUDIENCE = "azds"
-"""What the token is for: it is worth nothing to the API server."""
-
+AGENT = "/opt/alcove/bin/alcove-agent"
+ENVOY = "/opt/alcove/bin/envoy"
 ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+BOOTSTRAP = "ALCOVE_BOOTSTRAP"
+"""The variable that holds what Envoy is started with."""
+
 _TOKEN_PATH = "/var/run/secrets/alcove/token"  # noqa: S105  # a path
 _IDENTITY_PATH = "/var/run/secrets/alcove/identity"
 _RUN_PATH = "/var/run/alcove"
 _TOKEN_SECONDS = 3600
-_DOWNWARD = {
-    "ALCOVE_POD_IP": "status.podIP",
-    "ALCOVE_HOST_IP": "status.hostIP",
-    "ALCOVE_POD_NAME": "metadata.name",
-    "ALCOVE_POD_UID": "metadata.uid",
-    "ALCOVE_SPACE": "metadata.namespace",
-    "ALCOVE_NODE": "spec.nodeName",
-    "ALCOVE_SERVICE_ACCOUNT": "spec.serviceAccountName",
-}
+_TOKEN_FILE = "token"  # noqa: S105  # a name
+FIRST_EXCHANGE = f"{_IDENTITY_PATH}/exchange.sock"
+PLACES = Places(_IDENTITY_PATH, exchange=f"{_RUN_PATH}/exchange.sock", admin=f"{_RUN_PATH}/admin.sock")
+_DRAIN_SECONDS = 604_800
+"""A listener that changes keeps its connections for a week: the kinds of ports are part of it."""
 
 
 def render_init(settings: InjectionSettings, resources: Resources) -> Object:
@@ -43,8 +45,8 @@ def render_init(settings: InjectionSettings, resources: Resources) -> Object:
         "name": INIT,
         "image": settings.images.init,
         "imagePullPolicy": settings.images.pull_policy,
-        "command": [AGENT, "redirect"],
-        "env": _environment(settings),
+        "command": init_command(settings, redirect=True),
+        "env": _environment(render_exchange_bootstrap(settings, FIRST_EXCHANGE)),
         "resources": resources.render(),
         "securityContext": {
             **_security(user=0, group=settings.uid),
@@ -54,27 +56,20 @@ def render_init(settings: InjectionSettings, resources: Resources) -> Object:
     }
 
 
-def render_proxy(
-    settings: InjectionSettings,
-    *,
-    resources: Resources,
-    checks: Sequence[Check],
-    ports: Sequence[Object],
-) -> Object:
+def render_proxy(settings: InjectionSettings, resources: Resources, *, checks: Sequence[Check]) -> Object:
     """Give ``alcove-proxy``: the user's containers start when it answers, since postStart is awaited.
 
-    ``checks`` are the probes that it answers, ``ports`` the declared ports that it does not sniff.
+    ``checks`` are the probes that it answers.
     """
-    told = {"ALCOVE_CHECKS": [check.render() for check in checks], "ALCOVE_DECLARED_PORTS": list(ports)}
-    variables = _variables({name: _json(value) for name, value in told.items()})
+    awaiting = [AGENT, "await-proxy", "--admin", PLACES.admin]
     return {
         "name": PROXY,
         "image": settings.images.proxy,
         "imagePullPolicy": settings.images.pull_policy,
-        "command": [AGENT, "proxy"],
+        "command": proxy_command(settings),
         "restartPolicy": "Always",
-        "env": [*_environment(settings), *variables],
-        "lifecycle": {"postStart": {"exec": {"command": [AGENT, "await-proxy"]}}},
+        "env": _environment(render_proxy_bootstrap(settings, PLACES, checks)),
+        "lifecycle": {"postStart": {"exec": {"command": awaiting}}},
         "resources": resources.render(),
         "securityContext": {
             **_security(user=settings.uid, group=settings.uid),
@@ -84,9 +79,20 @@ def render_proxy(
     }
 
 
+def init_command(settings: InjectionSettings, *, redirect: bool) -> list[str]:
+    """Give what fetches a certificate with the exchange's bootstrap, and redirects if it is asked to."""
+    redirecting = _redirect(settings) if redirect else ()
+    return [AGENT, "init", *redirecting, *_fetching(FIRST_EXCHANGE), "--", *_envoy(settings)]
+
+
+def proxy_command(settings: InjectionSettings) -> list[str]:
+    """Give what runs the Envoy of a pod or of the gateway, and renews what was fetched."""
+    return [AGENT, "proxy", *_fetching(PLACES.exchange), "--", *_envoy(settings)]
+
+
 def render_volumes() -> list[Object]:
     """Give our volumes. Those in memory hold keys, and do not keep the autoscaler from removing a node."""
-    token = {"audience": AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
+    token = {"audience": AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": _TOKEN_FILE}
     return [
         {"name": TOKEN, "projected": {"sources": [{"serviceAccountToken": token}]}},
         {"name": IDENTITY, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
@@ -95,30 +101,31 @@ def render_volumes() -> list[Object]:
     ]
 
 
-def _environment(settings: InjectionSettings) -> list[Object]:
+def _environment(bootstrap: Body) -> list[Object]:
+    return render_variables(**{BOOTSTRAP: msgspec.json.encode(bootstrap).decode()})
+
+
+def _redirect(settings: InjectionSettings) -> list[str]:
     ports = settings.ports
-    plain = {
-        "ALCOVE_CONTROL_PLANE": settings.control_plane,
-        "ALCOVE_TRUST": settings.trust,
-        "ALCOVE_PROXY_UID": str(settings.uid),
-        "ALCOVE_ADMIN_PORT": str(ports.admin),
-        "ALCOVE_OUTBOUND_PORT": str(ports.outbound),
-        "ALCOVE_INBOUND_PORT": str(ports.inbound),
-        "ALCOVE_PROBES_PORT": str(ports.probes),
-    }
-    downward = [
-        {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
-        for name, path in _DOWNWARD.items()
+    return [
+        *("--redirect", f"{ports.outbound}:{ports.inbound}", "--uid", str(settings.uid)),
+        *("--pod-address", reference(POD_IP), "--host-address", reference(HOST_IP)),
+        *("--direct", str(ports.probes)),
     ]
-    return [*downward, *_variables(plain)]
 
 
-def _variables(values: Mapping[str, str]) -> list[Object]:
-    """Give variables as they come back from the API server: empty values are not kept there.
+def _fetching(socket: str) -> list[str]:
+    return [
+        *("--token", f"{_TOKEN_PATH}/{_TOKEN_FILE}", "--identity", _IDENTITY_PATH, "--socket", socket),
+        *("--fetch", f"{CERTIFICATE_PATH}={CERTIFICATE}.json", "--fetch", f"{TRUST_PATH}={TRUST}.json"),
+    ]
 
-    A dollar is doubled, since the kubelet would take ``$(NAME)`` for a reference.
-    """
-    return [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items() if value]
+
+def _envoy(settings: InjectionSettings) -> list[str]:
+    return [
+        *(ENVOY, "--config-yaml", reference(BOOTSTRAP), "--concurrency", str(settings.concurrency)),
+        *("--disable-hot-restart", "--log-level", "warning", "--drain-time-s", str(_DRAIN_SECONDS)),
+    ]
 
 
 def _security(*, user: int, group: int) -> Object:
@@ -144,7 +151,3 @@ def _mounts() -> list[Object]:
         {"name": IDENTITY, "mountPath": _IDENTITY_PATH},
         {"name": MASK, "mountPath": ACCOUNT_PATH, "readOnly": True},
     ]
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

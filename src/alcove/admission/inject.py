@@ -17,7 +17,6 @@ from alcove.admission.containers import render_init, render_proxy, render_volume
 from alcove.admission.facts import SpaceFacts
 from alcove.admission.markers import Object
 from alcove.admission.names import with_search_list
-from alcove.admission.ports import declared_ports
 from alcove.admission.probes import collect_checks, rewrite_probes
 from alcove.admission.resources import Shares, share_resources
 from alcove.admission.settings import InjectionSettings
@@ -74,12 +73,7 @@ def _with_containers(spec: Object, shares: Shares, settings: InjectionSettings) 
     users = markers.users_containers(spec)
     wanted = [
         render_init(settings, shares.init),
-        render_proxy(
-            settings,
-            resources=shares.proxy,
-            checks=collect_checks(users, settings.ports.probes),
-            ports=declared_ports(users),
-        ),
+        render_proxy(settings, shares.proxy, checks=collect_checks(users, settings.ports.probes)),
     ]
     existing = markers.sequence(spec, "initContainers")
     ours = [settle_container(_named(existing, one["name"]), one) for one in wanted]

@@ -48,10 +48,6 @@ class Check:
         service = f"/{quote(self.service, safe='')}" if self.kind == "grpc" and self.service else ""
         return f"/{self.kind}/{self.port}{service}"
 
-    def render(self) -> Object:
-        """Give it as the proxy is told."""
-        return {"path": self.path, "kind": self.kind, "port": self.port, "service": self.service}
-
 
 def rewrite_probes(container: Object, probes_port: int) -> tuple[Object, tuple[str, ...]]:
     """Give the container with probes that the proxy answers, and warnings about those that cannot be."""

@@ -1,4 +1,4 @@
-"""The HTTPS server that the API server asks: /inject, /healthz, /readyz.
+"""The HTTPS server that the API server and pods ask: /inject, /healthz, /readyz, /identity (*identities*).
 
 Start means listening: inside the ``serve`` block connections are accepted. New certificates are taken up by
 the context that listens, so the next handshake shows them and connections that are open stay open. A question
@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ from aiohttp import web
 
 from alcove.admission.configuration import PATH
 from alcove.admission.facts import SpaceFacts
+from alcove.admission.identities import IdentityServer
 from alcove.admission.review import Answer, Question, ReviewError, decide, failed, parse_review, render_answer
 from alcove.admission.settings import InjectionSettings
 from alcove.pki import KeyPair
@@ -74,18 +75,21 @@ class AdmissionServer:
     def __init__(
         self,
         spaces: SpaceDirectory,
-        settings: InjectionSettings,
+        settings: Callable[[], InjectionSettings | None],
         *,
+        identities: IdentityServer | None = None,
         body_limit: int = BODY_LIMIT,
         body_seconds: float = _BODY_SECONDS,
         facts_seconds: float = _FACTS_SECONDS,
     ) -> None:
-        """Inject as ``settings`` say into the pods of ``spaces``.
+        """Inject as ``settings`` say at that moment (None: not yet) into the pods of ``spaces``.
 
-        A question gets ``body_seconds`` to arrive, ``spaces`` get ``facts_seconds`` to answer.
+        Pods get certificates from ``identities``, on the same port. A question gets ``body_seconds`` to
+        arrive, ``spaces`` get ``facts_seconds`` to answer.
         """
         self._spaces = spaces
         self._settings = settings
+        self._identities = identities
         self._body_limit = body_limit
         self._body_seconds = body_seconds
         self._facts_seconds = facts_seconds
@@ -97,6 +101,8 @@ class AdmissionServer:
         application.router.add_post(PATH, self._inject)
         application.router.add_get("/healthz", self._tell_health)
         application.router.add_get("/readyz", self._tell_readiness)
+        if self._identities is not None:
+            self._identities.add_routes(application.router)
         async with listening(application, listener, identity):
             yield
 
@@ -123,7 +129,10 @@ class AdmissionServer:
         except Exception as error:  # nothing that goes wrong here may cost anybody a pod
             _log.exception("Cannot look up the namespace %s", question.namespace)
             return failed(f"its namespace could not be looked up ({type(error).__name__})")
-        return decide(question, facts, self._settings)
+        settings = self._settings()
+        if settings is None:
+            return failed("the control plane does not know yet what to inject")
+        return decide(question, facts, settings)
 
     async def _tell_health(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok")

@@ -18,7 +18,7 @@ class Resources:
         return {"requests": dict(self.requests), "limits": dict(self.limits)}
 
 
-INIT_RESOURCES = Resources({"cpu": "10m", "memory": "16Mi"}, {"cpu": "200m", "memory": "64Mi"})
+INIT_RESOURCES = Resources({"cpu": "10m", "memory": "16Mi"}, {"cpu": "500m", "memory": "128Mi"})
 PROXY_RESOURCES = Resources({"cpu": "20m", "memory": "48Mi"}, {"cpu": "500m", "memory": "256Mi"})
 
 
@@ -26,8 +26,6 @@ PROXY_RESOURCES = Resources({"cpu": "20m", "memory": "48Mi"}, {"cpu": "500m", "m
 class ProxyPorts:
     """The ports of the pod that the proxy takes for itself."""
 
-    admin: int = 15000
-    """On the pod's loopback only."""
     outbound: int = 15001
     inbound: int = 15006
     probes: int = 15021
@@ -35,7 +33,16 @@ class ProxyPorts:
 
     def taken(self) -> tuple[int, ...]:
         """Give all of them."""
-        return (self.admin, self.outbound, self.inbound, self.probes)
+        return (self.outbound, self.inbound, self.probes)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPorts:
+    """The ports of the control plane, as pods reach it."""
+
+    https: int = 443
+    """Where it answers under ``/identity/``."""
+    xds: int = 15010
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +73,16 @@ class InjectionSettings:
     """Alcove's version, by which pods with an older proxy are found."""
     images: Images
     control_plane: str
-    """``host:port`` of the control plane, as pods reach it."""
+    """The address of the control plane, as pods reach it; IPv6 without brackets."""
     trust: str = ""
-    """PEM of the authorities that vouch for the control plane."""
+    """PEM of the authorities that vouch for the control plane, for pods that have fetched nothing yet."""
+    control_ports: ControlPorts = field(default_factory=ControlPorts)
     dns: ClusterDns = field(default_factory=ClusterDns)
     ports: ProxyPorts = field(default_factory=ProxyPorts)
     init_resources: Resources = INIT_RESOURCES
     proxy_resources: Resources = PROXY_RESOURCES
+    concurrency: int = 1
+    """The threads by which an Envoy serves."""
     uid: int = 57417
     """The proxy's user and group. Its traffic is not redirected, so no image should run as it; below 65536,
     since pods with their own user namespace have no others."""

@@ -1,4 +1,4 @@
-"""X.509 by *cryptography*: an authority that signs for itself, and the certificate of a server."""
+"""X.509 by *cryptography*: an authority that signs for itself, and certificates of servers and of clients."""
 
 from __future__ import annotations
 
@@ -28,20 +28,16 @@ def make_authority(now: float, ends: float) -> KeyPair:
 
 def make_server(authority: KeyPair, now: float, ends: float, *, names: Sequence[str]) -> KeyPair:
     """Make the certificate of a server that is reached by ``names`` (DNS names and addresses)."""
-    issuer, signer = _load(authority)
-    key = pki.new_key()
-    alternatives = x509.SubjectAlternativeName([pki.general_name(name) for name in names])
-    builder = (
-        pki.begin_certificate(_name("alcove-webhook"), issuer.subject, key.public_key(), (now, ends))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(pki.key_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-        )
-        .add_extension(alternatives, critical=False)
-    )
-    return pki.sign_certificate(builder, signer, key)
+    alternatives = [pki.general_name(name) for name in names]
+    usage = ExtendedKeyUsageOID.SERVER_AUTH
+    return _make_leaf(authority, (now, ends), "alcove", alternatives=alternatives, usage=usage)
+
+
+def make_client(authority: KeyPair, now: float, ends: float, *, uri: str) -> KeyPair:
+    """Make the certificate of a client that is known by ``uri``; its common name is nobody's."""
+    alternatives = [x509.UniformResourceIdentifier(uri)]
+    usage = ExtendedKeyUsageOID.CLIENT_AUTH
+    return _make_leaf(authority, (now, ends), "alcove-proxy", alternatives=alternatives, usage=usage)
 
 
 def check_pair(pair: KeyPair) -> None:
@@ -53,6 +49,29 @@ def check_pair(pair: KeyPair) -> None:
     certificate, key = _load(pair)
     if certificate.public_key() != key.public_key():
         raise ValueError("the key is not the certificate's")
+
+
+def _make_leaf(
+    authority: KeyPair,
+    span: tuple[float, float],
+    common: str,
+    *,
+    alternatives: Sequence[x509.GeneralName],
+    usage: x509.ObjectIdentifier,
+) -> KeyPair:
+    issuer, signer = _load(authority)
+    key = pki.new_key()
+    builder = (
+        pki.begin_certificate(_name(common), issuer.subject, key.public_key(), span)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(pki.key_usage(signs=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    )
+    return pki.sign_certificate(builder, signer, key)
 
 
 def _load(pair: KeyPair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

@@ -27,6 +27,17 @@ COMMANDS = {
     "show-context": Lazy(
         "alcove.cli.context", "show_context", "Show where commands go: cluster, selected space, host suffix."
     ),
+    "controlplane": Lazy(
+        "alcove.cli.controlplane", "controlplane", "Run the control plane (in a cluster; 'enable' does)."
+    ),
+    "canary": Lazy("alcove.cli.canary", "canary", "A service that says who it is (runs in pods)."),
+    "enable": Lazy("alcove.cli.install", "enable", "Make a cluster ready for spaces."),
+    "disable": Lazy("alcove.cli.install", "disable", "Take Alcove out of a cluster; namespaces stay."),
+    "status": Lazy("alcove.cli.status", "status", "Show what runs: control plane, gateway, proxies."),
+    "doctor": Lazy("alcove.cli.doctor", "doctor", "Check everything, with cause and hint for what is wrong."),
+    "list-up": Lazy("alcove.cli.listing", "list_up", "List what runs in the selected space."),
+    "list-uris": Lazy("alcove.cli.uris", "list_uris", "List the URIs of the selected space."),
+    "images": Lazy("alcove.cli.images", "images", "Alcove's own images: build and export them."),
     "completion": Lazy("alcove.cli.completion", "completion", "Print the completion script of a shell."),
 }
 

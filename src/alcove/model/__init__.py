@@ -4,7 +4,9 @@
 
     ClusterState ── Space (a namespace and its parent) ── Alias (an address of a removed Service)
                  ├─ Service (in one space) ── Port, Endpoint
-                 └─ Entry (a host by which the outside reaches a Service)
+                 ├─ Entry (a host by which the outside reaches a Service)
+                 ├─ TlsHost (the Secret by which such a host is served with TLS)
+                 └─ Certificate (what a Secret's certificate is for, never what the Secret holds)
 
 A ``ClusterState`` is a function of the set of objects in the cluster, never of the order they were seen in.
 """
@@ -24,6 +26,10 @@ ServiceName = NewType("ServiceName", str)
 
 RouteKey = NewType("RouteKey", str)
 """The value that a request carries to say whose view it wants; names a space, or nothing that exists."""
+
+
+SecretName = NewType("SecretName", str)
+"""A Secret, as ``NAMESPACE/NAME``."""
 
 
 class Protocol(Enum):
@@ -98,6 +104,32 @@ class Entry:
     path: str = "/"
     exact: bool = False
     """Whether the path must be equal; else it is a prefix that ends at a slash."""
+    ingress: str = ""
+    """The Ingress that says so; for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsHost:
+    """A host that an Ingress wants to be served by TLS."""
+
+    space: SpaceName
+    host: str
+    secret: SecretName
+    """Of the same space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What is known of a Secret that is to hold a certificate and its key."""
+
+    hosts: tuple[str, ...] = ()
+    """The DNS names that the certificate is for, lower case; ``*.`` stands for one label."""
+    fault: str = ""
+    """Why no proxy can use it."""
+
+    def covers(self, host: str) -> bool:
+        """Tell whether clients take it for a host's."""
+        return host in self.hosts or f"*.{host.partition('.')[2]}" in self.hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +153,6 @@ class ClusterState:
     entries: frozenset[Entry] = frozenset()
     ranges: frozenset[str] = frozenset()
     """The networks (CIDR) that the cluster gives its Services and pods."""
+    tls: frozenset[TlsHost] = frozenset()
+    certificates: Mapping[SecretName, Certificate] = field(default_factory=dict)
+    """By Secret; one that does not exist, or may not be read, is not among them."""

@@ -1,22 +1,30 @@
 """How the outside gets in: every host of a space exists with the prefix of every space below it.
 
-A child's chart usually brings the same Ingress as its parent's. So a host belongs to the space nearest to a
-root that names it, and the rules that a key sees are those of the first space of its chain that has rules for
-the host: the same fall-back that Services have.
+A child's chart usually brings the same Ingress as its parent's, with its own prefix before the host. So rules
+are about a host without the prefix of their own space. A host belongs to the space nearest to a root that has
+rules for it, and the rules that a key sees are those of the first space of its chain that has some: the same
+fall-back that Services have.
+
+Spaces of different families may claim one host. Then one of them has it (the one with the shorter path, of
+two the first by name), and the others keep the host with their own prefix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from alcove.model import Entry, Port, RouteKey, SpaceName
+from alcove.routing.certificates import NO_CERTIFICATES, Certificates, HostCertificate
 from alcove.routing.choices import Choices, Outcome, plan_outcome
 from alcove.routing.world import World
-from alcove.spaces.hosts import LONGEST_HOST, render_host
+from alcove.spaces.hosts import LONGEST_HOST, render_host, strip_prefix
 from alcove.spaces.resolve import decide
 
 _ANY_FAMILY = ""
+
+Rules = Mapping[SpaceName, list[Entry]]
+"""What the spaces say about one host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,61 +41,133 @@ class GatewayHost:
     """One host: what everybody sees there, and what single keys see instead."""
 
     host: str
+    """Without a prefix; with its owner's when another family has the plain name."""
+    inner: str
+    """Without a prefix in any case."""
+    owner: SpaceName
     prefixed: Mapping[RouteKey, str] = field(default_factory=dict)
     """The hosts that select a key; a name that DNS does not allow is left out."""
     paths: tuple[GatewayPath, ...] = ()
     """Exact ones first, then the longest."""
     views: Mapping[RouteKey, tuple[GatewayPath, ...]] = field(default_factory=dict)
     """The keys that see anything else than ``paths``."""
+    certificates: Mapping[str, HostCertificate] = field(default_factory=dict)
+    """How its names are served with TLS; nobody asked it for those that are not there."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name by which it is entered, in order."""
+        return tuple(sorted({self.host, *self.prefixed.values()}))
 
 
-def plan_entries(world: World, entries: Iterable[Entry]) -> tuple[GatewayHost, ...]:
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One family's rules for a host, and by which names they are entered."""
+
+    inner: str
+    owner: SpaceName
+    rules: Rules
+    plain: bool
+    prefixed: Mapping[RouteKey, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*([self.inner] if self.plain else []), *self.prefixed.values())
+
+
+def plan_entries(
+    world: World, entries: Iterable[Entry], certificates: Certificates = NO_CERTIFICATES
+) -> tuple[GatewayHost, ...]:
     """Give every host, by name; rules of namespaces that are no spaces are none."""
-    hosts: dict[str, dict[SpaceName, list[Entry]]] = {}
-    for entry in sorted(entries, key=_order):
+    claims = [
+        claim
+        for inner, rules in sorted(_rules(world, entries).items())
+        for claim in _claims(world, inner, rules)
+    ]
+    prefixed = {name for claim in claims for name in claim.prefixed.values()}
+    kept = (claim for claim in claims if not (claim.plain and claim.inner in prefixed) and claim.names)
+    return tuple(
+        sorted((_plan_host(world, claim, certificates) for claim in kept), key=lambda host: host.host)
+    )
+
+
+def find_inner(entry: Entry) -> str:
+    """Give the host that a rule is about: without the prefix of its own space."""
+    return strip_prefix(entry.host.lower(), RouteKey(entry.space))
+
+
+def order_rule(entry: Entry) -> tuple[str, str, str, bool, str, str]:
+    """Give the order of rules: of two for one path the first one counts."""
+    return (find_inner(entry), entry.space, entry.path, entry.exact, entry.service, str(entry.port))
+
+
+def _rules(world: World, entries: Iterable[Entry]) -> dict[str, dict[SpaceName, list[Entry]]]:
+    found: dict[str, dict[SpaceName, list[Entry]]] = {}
+    for entry in sorted(entries, key=order_rule):
         if entry.space in world.tree.parents and entry.host:
-            hosts.setdefault(entry.host.lower(), {}).setdefault(entry.space, []).append(entry)
-    prefixed = {
-        each for host in hosts for each in _prefixed(world, host, _owner(world, hosts[host])).values()
-    }
-    return tuple(_plan_host(world, host, hosts[host]) for host in sorted(hosts) if host not in prefixed)
+            found.setdefault(find_inner(entry), {}).setdefault(entry.space, []).append(entry)
+    return found
 
 
-def _plan_host(world: World, host: str, rules: Mapping[SpaceName, list[Entry]]) -> GatewayHost:
-    owner = _owner(world, rules)
-    paths = _paths(world, rules[owner], None)
+def _claims(world: World, inner: str, rules: Rules) -> Iterator[_Claim]:
+    """Give one claim per family of spaces that has rules for a host."""
+    families: dict[SpaceName, dict[SpaceName, list[Entry]]] = {}
+    for space, entries in rules.items():
+        top = [each for each in world.tree.chain(space) if each in rules][-1]
+        families.setdefault(top, {})[space] = entries
+    asking = [
+        owner
+        for owner, family in families.items()
+        if any(entry.host.lower() == inner for entries in family.values() for entry in entries)
+    ]
+    winner = min(asking, key=lambda space: (len(world.tree.chain(space)), space), default=None)
+    for owner in sorted(families):
+        plain = owner == winner
+        spaces = (*(() if plain else (owner,)), *world.below.get(owner, ()))
+        yield _Claim(inner, owner, families[owner], plain, _prefixed(inner, spaces))
+
+
+def _plan_host(world: World, claim: _Claim, certificates: Certificates) -> GatewayHost:
+    paths = _paths(world, claim.rules[claim.owner], None)
     views: dict[RouteKey, tuple[GatewayPath, ...]] = {}
-    for space in _affected(world, rules, owner):
-        own = next(each for each in world.tree.chain(space) if each in rules)
-        seen = _paths(world, rules[own], RouteKey(space))
+    for space in _affected(world, claim):
+        own = next(each for each in world.tree.chain(space) if each in claim.rules)
+        seen = _paths(world, claim.rules[own], RouteKey(space))
         if seen != paths:
             views[RouteKey(space)] = seen
-    return GatewayHost(host, _prefixed(world, host, owner), paths, views)
+    served = _certificates(world, claim, certificates)
+    return GatewayHost(claim.names[0], claim.inner, claim.owner, claim.prefixed, paths, views, served)
 
 
-def _affected(
-    world: World, rules: Mapping[SpaceName, list[Entry]], owner: SpaceName
-) -> tuple[SpaceName, ...]:
+def _certificates(world: World, claim: _Claim, certificates: Certificates) -> Mapping[str, HostCertificate]:
+    if not any(
+        (space, claim.inner) in certificates.wanted
+        for space in (claim.owner, *world.below.get(claim.owner, ()))
+    ):
+        return {}
+    found: dict[str, HostCertificate | None] = {}
+    if claim.plain:
+        found[claim.inner] = certificates.choose(claim.inner, inner=claim.inner, chain=(claim.owner,))
+    for key, name in claim.prefixed.items():
+        chain = world.tree.chain(SpaceName(key))
+        down = chain[chain.index(claim.owner) :: -1]
+        found[name] = certificates.choose(name, inner=claim.inner, chain=down, key=key)
+    return {name: served for name, served in found.items() if served is not None}
+
+
+def _affected(world: World, claim: _Claim) -> tuple[SpaceName, ...]:
     """Give the spaces that may see anything else than the owner: by rules, or by Services, of their own."""
-    below = world.below.get(owner, ())
-    ruling = {seen for each in rules if each in below for seen in (each, *world.below.get(each, ()))}
-    for entry in rules[owner]:
-        ruling.update(world.affected(owner, entry.service))
+    ruling = {
+        seen for each in claim.rules if each != claim.owner for seen in (each, *world.below.get(each, ()))
+    }
+    for entry in claim.rules[claim.owner]:
+        ruling.update(world.affected(claim.owner, entry.service))
     return tuple(sorted(ruling))
 
 
-def _owner(world: World, rules: Mapping[SpaceName, list[Entry]]) -> SpaceName:
-    return min(rules, key=lambda space: (len(world.tree.chain(space)), space))
-
-
-def _prefixed(world: World, host: str, owner: SpaceName) -> dict[RouteKey, str]:
-    names = {space: f"{space}" for space in world.below.get(owner, ())}
-    room = LONGEST_HOST - len(render_host("", RouteKey("")) + host)
-    return {
-        RouteKey(space): render_host(host, RouteKey(space))
-        for space, name in names.items()
-        if len(name) + len(".s.") <= room
-    }
+def _prefixed(inner: str, spaces: Iterable[SpaceName]) -> dict[RouteKey, str]:
+    room = LONGEST_HOST - len(inner) - len(".s.")
+    return {RouteKey(space): render_host(inner, RouteKey(space)) for space in spaces if len(space) <= room}
 
 
 def _paths(world: World, entries: list[Entry], key: RouteKey | None) -> tuple[GatewayPath, ...]:
@@ -114,7 +194,3 @@ def _asked(world: World, entry: Entry, spaces: tuple[SpaceName, ...]) -> Port:
         if entry.port in (port.number, port.name):
             return port
     return Port(0, 0, entry.port) if isinstance(entry.port, str) else Port(entry.port, entry.port)
-
-
-def _order(entry: Entry) -> tuple[str, str, str, bool, str, str]:
-    return (entry.host, entry.space, entry.path, entry.exact, entry.service, str(entry.port))

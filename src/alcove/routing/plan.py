@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from alcove.model import ClusterState, Port, Protocol, SpaceName
 from alcove.routing.addresses import collapse_ranges, render_socket
+from alcove.routing.certificates import observe_certificates
 from alcove.routing.choices import Choices, plan_alias, plan_choices
 from alcove.routing.classes import Declared, PortClass, plan_classes
 from alcove.routing.entries import GatewayHost, plan_entries
@@ -52,7 +53,7 @@ def plan_routes(state: ClusterState) -> RoutePlan:
         destinations=tuple(_destinations(world)),
         classes=plan_classes(_declared(world)),
         inbound=plan_inbound(world),
-        hosts=plan_entries(world, state.entries),
+        hosts=plan_entries(world, state.entries, observe_certificates(state)),
         children=frozenset(name for name, parent in world.tree.parents.items() if parent is not None),
         ranges=collapse_ranges(state.ranges, _addresses(world)),
     )

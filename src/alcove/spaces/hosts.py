@@ -32,6 +32,11 @@ def is_label(text: str) -> bool:
     return len(text) <= LONGEST_LABEL and _LABEL.fullmatch(text) is not None
 
 
+def is_host(text: str) -> bool:
+    """Tell whether a text is a DNS name in lower case, without a wildcard."""
+    return len(text) <= LONGEST_HOST and all(map(is_label, text.split(".")))
+
+
 def parse_host(authority: str) -> EntryHost:
     """Split a Host header or ``:authority``; whatever has no valid prefix is a host without one."""
     host = _without_port(authority.strip().lower()).rstrip(".")
@@ -52,6 +57,12 @@ def render_host(host: str, key: RouteKey | None) -> str:
     if len(name) > LONGEST_HOST:
         raise ValueError(f"{name!r} is longer than {LONGEST_HOST} characters")
     return name
+
+
+def strip_prefix(host: str, key: RouteKey) -> str:
+    """Give a host without the prefix of one space; a host that has another prefix, or none, as it is."""
+    parsed = parse_host(host)
+    return parsed.host if parsed.key == key else host
 
 
 def render_service_hosts(

@@ -11,14 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alcove.admission import certificates as subject
-from alcove.admission.certificates import Certificates, Schedule, Step, plan_rotation, rotate
+from alcove.admission import issuing
+from alcove.admission.certificates import (
+    DEFAULT_SCHEDULE,
+    Certificates,
+    Schedule,
+    Step,
+    choose_signer,
+    plan_rotation,
+    rotate,
+)
 from alcove.pki import DAY
 
 NAMES = ("hook.azds.svc",)
-SCHEDULE = Schedule()
-SHORT = Schedule(20 * DAY, 6 * DAY, 6 * DAY, 3 * DAY)
-"""As the usual one, but with several authorities within the length of a test."""
 HOUR = 3600.0
+SCHEDULE = Schedule(settle=HOUR)
+SHORT = Schedule(20 * DAY, 6 * DAY, 6 * DAY, 3 * DAY, HOUR)
+"""As the usual one, but with several authorities within the length of a test."""
 START = 1_800_000_000.0
 
 
@@ -109,6 +118,20 @@ async def test_an_authority_that_was_not_published_is_not_used() -> None:
     late = await after(store, begin + DAY)
     assert late.authorities[1].announced == begin + DAY
     assert late.server.authority == late.authorities[0].pair.certificate
+
+
+async def test_pods_get_what_every_server_trusts_already() -> None:
+    store = MemoryStore()
+    first = await after(store, START)
+    begin = START + 306 * DAY
+    overlap = await after(store, begin)
+    assert choose_signer(begin + HOUR - 1, overlap, SCHEDULE) == first.authorities[0]
+    assert choose_signer(begin + HOUR, overlap, SCHEDULE) is overlap.authorities[1]
+
+
+def test_an_authority_is_dropped_only_when_no_pod_shows_its_certificates() -> None:
+    assert DEFAULT_SCHEDULE.settle > issuing.LIFETIME
+    assert DEFAULT_SCHEDULE.authority_margin > 2 * DEFAULT_SCHEDULE.settle + DEFAULT_SCHEDULE.server_margin
 
 
 async def test_after_a_long_absence_everything_begins_anew() -> None:

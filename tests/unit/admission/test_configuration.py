@@ -43,3 +43,13 @@ def test_a_webhook_on_the_host_is_reached_by_url() -> None:
     configuration = render_configuration(UrlTarget("https://10.0.0.1:9443/"), b"PEM", name="mine")
     assert configuration["metadata"]["name"] == "mine"
     assert configuration["webhooks"][0]["clientConfig"]["url"] == "https://10.0.0.1:9443/inject"
+
+
+def test_a_service_is_known_by_all_its_names() -> None:
+    assert ServiceTarget("azds", "alcove").names() == (
+        "alcove",
+        "alcove.azds",
+        "alcove.azds.svc",
+        "alcove.azds.svc.cluster.local",
+    )
+    assert ServiceTarget("azds", "alcove").names("corp.example")[-1] == "alcove.azds.svc.corp.example"

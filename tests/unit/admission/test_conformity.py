@@ -28,7 +28,7 @@ def changed(change: Change) -> dict[str, Any]:
     [
         lambda one: None,
         lambda one: one.update(terminationMessagePath="/dev/termination-log"),
-        lambda one: one["resources"]["limits"].update(cpu="0.2"),
+        lambda one: one["resources"]["limits"].update(cpu="0.5"),
         lambda one: one["resources"]["limits"].update({"ephemeral-storage": "1Gi"}),
         lambda one: one["env"][0]["valueFrom"]["fieldRef"].update(default="x"),
     ],

@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from typing import Any
 
 from tests.unit.admission.worlds import SETTINGS, Object
 
-from alcove.admission.containers import render_init, render_proxy, render_volumes
+from alcove.admission.containers import (
+    AGENT,
+    init_command,
+    proxy_command,
+    render_init,
+    render_proxy,
+    render_volumes,
+)
 from alcove.admission.probes import Check
 from alcove.admission.settings import INIT_RESOURCES, PROXY_RESOURCES
 
+FACTS = ["ALCOVE_POD_IP", "ALCOVE_HOST_IP", "ALCOVE_POD_NAME", "ALCOVE_POD_UID", "ALCOVE_SPACE"]
+FETCHING = [
+    *("--token", "/var/run/secrets/alcove/token/token", "--identity", "/var/run/secrets/alcove/identity"),
+]
+FILES = [
+    *("--fetch", "/identity/certificate=certificate.json", "--fetch", "/identity/trust=trust.json"),
+]
+ENVOY_COMMAND = [
+    *("--", "/opt/alcove/bin/envoy", "--config-yaml", "$(ALCOVE_BOOTSTRAP)", "--concurrency", "1"),
+    *("--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "604800"),
+]
 
-def proxy(*checks: Check, ports: list[Object] | None = None) -> Object:
-    return render_proxy(SETTINGS, resources=PROXY_RESOURCES, checks=checks, ports=ports or [])
+
+def proxy(*checks: Check) -> Object:
+    return render_proxy(SETTINGS, PROXY_RESOURCES, checks=checks)
+
+
+def bootstrap_of(container: Object) -> Any:
+    return json.loads(environment(container)["ALCOVE_BOOTSTRAP"])
 
 
 def environment(container: Object) -> dict[str, str]:
@@ -71,18 +96,54 @@ def test_the_token_is_for_the_control_plane_only() -> None:
     assert source["serviceAccountToken"]["audience"] == "azds"
 
 
-def test_the_proxy_is_told_checks_and_declared_ports() -> None:
-    container = proxy(Check("tcp", 80), ports=[{"port": 80, "protocol": "http"}])
-    told = environment(container)
-    assert json.loads(told["ALCOVE_CHECKS"]) == [
-        {"path": "/tcp/80", "kind": "tcp", "port": 80, "service": ""}
+def test_the_pods_facts_come_before_the_bootstrap_that_refers_to_them() -> None:
+    for container in (render_init(SETTINGS, INIT_RESOURCES), proxy()):
+        names = [one["name"] for one in container["env"]]
+        assert names == [*FACTS, "ALCOVE_BOOTSTRAP"]
+
+
+def test_init_is_told_everything_by_its_arguments() -> None:
+    assert render_init(SETTINGS, INIT_RESOURCES)["command"] == [
+        *("/opt/alcove/bin/alcove-agent", "init"),
+        *("--redirect", "15001:15006", "--uid", "57417"),
+        *("--pod-address", "$(ALCOVE_POD_IP)", "--host-address", "$(ALCOVE_HOST_IP)", "--direct", "15021"),
+        *FETCHING,
+        *("--socket", "/var/run/secrets/alcove/identity/exchange.sock"),
+        *FILES,
+        *ENVOY_COMMAND,
     ]
-    assert json.loads(told["ALCOVE_DECLARED_PORTS"]) == [{"port": 80, "protocol": "http"}]
 
 
-def test_dollars_are_no_references_and_empty_values_are_left_out() -> None:
-    container = proxy(Check("grpc", 80, "$(HOME)"))
-    assert "$$(HOME)" in environment(container)["ALCOVE_CHECKS"]
-    assert "ALCOVE_TRUST" not in environment(container)
-    trusting = dataclasses.replace(SETTINGS, trust="PEM")
-    assert environment(render_init(trusting, INIT_RESOURCES))["ALCOVE_TRUST"] == "PEM"
+def test_the_proxy_is_told_everything_by_its_arguments() -> None:
+    assert proxy()["command"] == [
+        *("/opt/alcove/bin/alcove-agent", "proxy"),
+        *FETCHING,
+        *("--socket", "/var/run/alcove/exchange.sock"),
+        *FILES,
+        *ENVOY_COMMAND,
+    ]
+    awaiting = proxy()["lifecycle"]["postStart"]["exec"]["command"]
+    assert awaiting == [AGENT, "await-proxy", "--admin", "/var/run/alcove/admin.sock"]
+
+
+def test_the_gateway_is_fetched_for_and_not_redirected() -> None:
+    assert "--redirect" not in init_command(SETTINGS, redirect=False)
+    assert init_command(SETTINGS, redirect=False)[-len(ENVOY_COMMAND) :] == ENVOY_COMMAND
+
+
+def test_sockets_are_where_their_containers_may_write() -> None:
+    for container in (render_init(SETTINGS, INIT_RESOURCES), proxy()):
+        writable = [one["mountPath"] for one in container["volumeMounts"] if not one.get("readOnly")]
+        told = json.dumps([container["command"], bootstrap_of(container)])
+        for path in re.findall(r"[a-z/]+[.]sock", told):
+            assert path.rpartition("/")[0] in writable
+
+
+def test_the_number_of_threads_is_a_setting() -> None:
+    command = proxy_command(dataclasses.replace(SETTINGS, concurrency=4))
+    assert command[command.index("--concurrency") + 1] == "4"
+
+
+def test_the_proxy_makes_the_checks() -> None:
+    clusters = bootstrap_of(proxy(Check("tcp", 80)))["static_resources"]["clusters"]
+    assert "check/tcp/80" in [one["name"] for one in clusters]

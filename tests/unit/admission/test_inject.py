@@ -98,7 +98,7 @@ def test_a_container_that_came_later_is_taken_care_of_and_ours_go_to_the_front()
     again = injected(once)["spec"]["initContainers"]
     assert names(again) == ["alcove-init", "alcove-proxy", "later", "migrate"]
     assert again[2]["livenessProbe"] == {"httpGet": {"path": "/tcp/7", "port": 15021, "scheme": "HTTP"}}
-    checks = next(one["value"] for one in again[1]["env"] if one["name"] == "ALCOVE_CHECKS")
+    checks = next(one["value"] for one in again[1]["env"] if one["name"] == "ALCOVE_BOOTSTRAP")
     assert '"/tcp/7"' in checks
 
 

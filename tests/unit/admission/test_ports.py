@@ -1,37 +1,21 @@
-"""What names of ports declare."""
+"""The ports that containers declare."""
 
 from __future__ import annotations
 
-import pytest
 from tests.unit.admission.worlds import app
 
-from alcove.admission.ports import declared_ports, declared_protocol
-from alcove.model import Protocol
+from alcove.admission.ports import tcp_ports
 
 
-@pytest.mark.parametrize(
-    ("name", "protocol"),
-    [
-        ("http", Protocol.HTTP),
-        ("HTTP-metrics", Protocol.HTTP),
-        ("grpc-web", Protocol.HTTP),
-        ("h2c", Protocol.HTTP),
-        ("mysql", Protocol.TCP),
-        ("https", Protocol.TCP),
-        ("tcp-http", Protocol.TCP),
-        ("httpx", Protocol.AUTO),
-        ("", Protocol.AUTO),
-    ],
-)
-def test_the_first_word_counts(name: str, protocol: Protocol) -> None:
-    assert declared_protocol(name) is protocol
-
-
-def test_only_what_is_declared_without_contradiction_is_given() -> None:
-    containers = [
-        app("a", ports=[{"containerPort": 90, "name": "tcp"}, {"containerPort": 80, "name": "http"}]),
-        app("b", ports=[{"containerPort": 90, "name": "http"}, {"containerPort": 81}]),
-        app("c", ports=[{"containerPort": 53, "name": "tcp", "protocol": "UDP"}]),
-        app("d", ports=None),
+def test_ports_are_of_tcp_unless_they_say_otherwise() -> None:
+    ports = [
+        {"containerPort": 80, "name": "http"},
+        {"containerPort": 81, "protocol": "TCP"},
+        {"containerPort": 53, "name": "dns", "protocol": "UDP"},
     ]
-    assert declared_ports(containers) == [{"port": 80, "protocol": "http"}]
+    assert tcp_ports(app(ports=ports)) == [(80, "http"), (81, "")]
+
+
+def test_no_ports_are_none() -> None:
+    assert tcp_ports(app(ports=None)) == []
+    assert tcp_ports(app()) == []

@@ -20,6 +20,7 @@ from tests.unit.admission.worlds import CHILD, SETTINGS
 from alcove.admission import signing
 from alcove.admission.facts import SpaceFacts
 from alcove.admission.server import AdmissionServer, ServerIdentity
+from alcove.admission.settings import InjectionSettings
 from alcove.pki import KeyPair
 
 NOW = 1_700_000_000.0
@@ -67,9 +68,13 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(spaces: Spaces | None = None, **limits: Any) -> AsyncIterator[Running]:
+async def running(
+    spaces: Spaces | None = None,
+    settings: Callable[[], InjectionSettings | None] = lambda: SETTINGS,
+    **limits: Any,
+) -> AsyncIterator[Running]:
     identity = ServerIdentity(new_pair())
-    server = AdmissionServer(spaces or Spaces(), SETTINGS, **limits)
+    server = AdmissionServer(spaces or Spaces(), settings, **limits)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         base = f"https://127.0.0.1:{listener.getsockname()[1]}"
         async with server.serve(listener, identity):
@@ -82,6 +87,16 @@ async def test_a_pod_of_a_space_is_patched() -> None:
     assert status == 200
     assert answer["response"]["uid"] == "u-1"
     assert answer["response"]["patch"]
+
+
+async def test_settings_are_asked_for_each_pod() -> None:
+    known: list[InjectionSettings | None] = [None, SETTINGS]
+    async with running(settings=lambda: known.pop(0)) as server:
+        _, early = await server.ask(review())
+        _, late = await server.ask(review())
+    assert "does not know yet" in early["response"]["warnings"][0]
+    assert early["response"]["allowed"]
+    assert late["response"]["patch"]
 
 
 async def test_ready_means_that_spaces_were_observed() -> None:

@@ -6,6 +6,7 @@ import ipaddress
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from alcove.admission import signing
 from alcove.pki import KeyPair
@@ -23,6 +24,20 @@ def test_an_authority_signs_for_names_and_addresses() -> None:
     assert names.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address("127.0.0.1")]
     assert certificate.not_valid_after_utc.timestamp() == NOW + 50
     assert certificate.not_valid_before_utc.timestamp() == NOW - 3600
+
+
+def test_a_client_is_known_by_its_uri_and_is_no_server() -> None:
+    authority = signing.make_authority(NOW, NOW + 100)
+    client = signing.make_client(authority, NOW, NOW + 50, uri="spiffe://alcove/u/shop/web-0")
+    certificate = x509.load_pem_x509_certificate(client.certificate)
+    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate))
+    extensions = certificate.extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert list(names) == [x509.UniformResourceIdentifier("spiffe://alcove/u/shop/web-0")]
+    usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert certificate.not_valid_after_utc.timestamp() == NOW + 50
 
 
 def test_two_authorities_have_two_names() -> None:

@@ -16,8 +16,9 @@ Object = dict[str, Any]
 
 SETTINGS = InjectionSettings(
     version="1.2.3",
-    images=Images("alcove/init:1.2.3", "alcove/proxy:1.2.3"),
-    control_plane="10.96.0.20:18000",
+    images=Images("alcove/proxy:1.2.3", "alcove/proxy:1.2.3"),
+    control_plane="10.96.0.20",
+    trust="PEM of the authority\n",
     dns=ClusterDns(("10.96.0.10",), node_searches=("corp.example",)),
 )
 ROOT = SpaceFacts(SpaceName("dev"))

@@ -78,6 +78,20 @@ def route_entry(snapshot: Snapshot, request: Request) -> Verdict | None:
     return None
 
 
+def chain_of(snapshot: Snapshot, name: str) -> str:
+    """Give the filter chain that a client takes who greets the gateway with a name; empty without TLS."""
+    listener = snapshot.resources[LISTENER_TYPE].get("gateway_tls")
+    if listener is None:
+        return ""
+    chains = [each["name"] for each in listener.body["filter_chains"]]
+    if "filter_chain_matcher" not in listener.body:
+        assert len(chains) == 1
+        return str(chains[0])
+    found = _walk(listener.body["filter_chain_matcher"], {"ServerNameInput": name})
+    assert found is not None and found["typed_config"]["value"] in chains
+    return str(found["typed_config"]["value"])
+
+
 def class_of(snapshot: Snapshot, listener: str, request: Request, *, sniffed: str = "") -> str:
     """Give the filter chain of a connection whose first bytes the inspectors took for ``sniffed``."""
     inputs = {
@@ -156,7 +170,7 @@ def _verdict(route: Body) -> Verdict:
             for cluster in action["weighted_clusters"]["clusters"]
         ]
         return Verdict(tuple(header["value"] for header in each), headers=written, told=answering)
-    if action["cluster"] == "orig":
+    if action.get("cluster") == "orig":
         return Verdict(headers=written, told=answering)
     return Verdict((written.pop("x-alcove-to"),), headers=written, told=answering)
 

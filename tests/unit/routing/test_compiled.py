@@ -9,14 +9,26 @@ from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.routing.router import Request, Verdict, route_entry, route_in, route_out
-from tests.unit.routing.worlds import any_name, any_state
+from tests.unit.routing.router import Request, Verdict, chain_of, route_entry, route_in, route_out
+from tests.unit.routing.worlds import HOSTS, any_name, any_state
 from tests.unit.spaces.worlds import NAMES
 
-from alcove.model import ClusterState, Port, RouteKey, Service, ServiceName, Space, SpaceName
-from alcove.routing.envoy.names import ProxySettings
+from alcove.model import (
+    ClusterState,
+    Entry,
+    Port,
+    RouteKey,
+    SecretName,
+    Service,
+    ServiceName,
+    Space,
+    SpaceName,
+)
+from alcove.routing.envoy.names import FALLBACK, ROUTES_TYPE, SECRET_TYPE, UNSERVED, ProxySettings
+from alcove.routing.envoy.secrets import render_secret
 from alcove.routing.plan import plan_routes
 from alcove.routing.snapshot import GatewayNode, Node, PodNode, Snapshot, compile_snapshots
+from alcove.spaces.hosts import parse_host
 from alcove.spaces.resolve import Decision, Reason, decide, decide_port
 from alcove.spaces.tree import plan_tree
 
@@ -133,17 +145,25 @@ def test_whoever_enters_a_host_sees_the_view_of_its_prefix(
 ) -> None:
     snapshot = compile_one(state, GatewayNode())
     tree = plan_tree(state.spaces.values())
-    for host in {entry.host for entry in state.entries if entry.space in tree.parents}:
-        owners = {
-            entry.space for entry in state.entries if entry.host == host and entry.space in tree.parents
+    for host in HOSTS:
+        rules = [
+            entry for entry in state.entries if entry.host.endswith(host) and entry.space in tree.parents
+        ]
+        ruling = {entry.space for entry in rules}
+        tops = {[each for each in tree.chain(space) if each in ruling][-1] for space in ruling}
+        plain = {
+            top for top in tops for entry in rules if entry.host == host and top in tree.chain(entry.space)
         }
-        owner = min(owners, key=lambda space: (len(tree.chain(space)), space))
+        winner = min(plain, key=lambda space: (len(tree.chain(space)), space), default=None)
+        assert (route_entry(snapshot, Request("", 0, host=host)) is not None) == (winner is not None)
+        owner = next((top for top in tops if top in tree.chain(prefix)), None)
         verdict = route_entry(snapshot, Request("", 0, host=f"{prefix}.s.{host}", headers=headers(key)))
-        assert (verdict is not None) == (prefix in tree.descendants(owner))
-        for entry in state.entries:
-            if (entry.host, entry.space) != (host, owner) or len(owners) > 1 or verdict is None:
+        assert (verdict is not None) == (owner is not None and not prefix == owner == winner)
+        for entry in rules if verdict is not None else ():
+            family = [each for each in rules if owner in tree.chain(each.space)]
+            if entry.space != owner or any(each.space != owner for each in family):
                 continue
-            same = [each for each in state.entries if (each.host, each.path) == (host, entry.path)]
+            same = [each for each in family if each.path == entry.path]
             asked = _asked(state, entry.service, owner, key or prefix, entry.port)
             if len(same) == 1:
                 request = Request("", 0, f"{prefix}.s.{host}", headers(key), entry.path)
@@ -153,15 +173,68 @@ def test_whoever_enters_a_host_sees_the_view_of_its_prefix(
                 check(seen, *expected(state, entry.service, decision))
 
 
+SECRETS = {
+    name: render_secret(name, "chain", "key")
+    for name in (FALLBACK, *(f"{each}/{name}" for each in NAMES for name in "pq"))
+}
+
+
+@given(any_state(), any_name)
+def test_every_host_takes_a_chain_whose_certificate_is_there_and_for_it_if_one_is(
+    state: ClusterState, prefix: SpaceName
+) -> None:
+    node = GatewayNode()
+    snapshot = compile_snapshots(plan_routes(state), [node], SETTINGS, secrets=SECRETS)[node]
+    usable = {name for name, each in state.certificates.items() if not each.fault}
+    assert set(snapshot.resources[SECRET_TYPE]) <= {FALLBACK, *usable}
+    for host in [each for inner in HOSTS for each in (inner, f"{prefix}.s.{inner}")]:
+        chain, served = chain_of(snapshot, host), route_entry(snapshot, Request("", 0, host=host)) is not None
+        if chain == FALLBACK:
+            continue
+        assert served
+        asked = {each.secret for each in state.tls if host.endswith(each.host)}
+        covering = {name for name in asked & usable if state.certificates[name].covers(host)}
+        if chain == UNSERVED:
+            assert asked - usable
+        else:
+            assert chain in asked & usable
+            assert state.certificates[SecretName(chain)].covers(host) or not covering - _unrelated(
+                state, host
+            )
+
+
+def _unrelated(state: ClusterState, host: str) -> set[SecretName]:
+    """Give the Secrets of spaces that a host's prefix does not fall back to; without one, all of them."""
+    tree, key = plan_tree(state.spaces.values()), parse_host(host).key
+    chain = tree.chain(SpaceName(key)) if key else ()
+    return {each.secret for each in state.tls if each.space not in chain}
+
+
+@given(any_state(), st.lists(st.tuples(any_name, any_name, st.sampled_from(HOSTS)), max_size=4))
+def test_no_name_is_served_by_two_hosts(
+    state: ClusterState, strays: list[tuple[SpaceName, SpaceName, str]]
+) -> None:
+    """Envoy refuses a table in which a name is there twice."""
+    more = {Entry(space, f"{prefix}.s.{host}", ServiceName("web"), 80) for space, prefix, host in strays}
+    snapshot = compile_one(dataclasses.replace(state, entries=state.entries | more), GatewayNode())
+    hosts = snapshot.resources[ROUTES_TYPE]["gateway"].body["virtual_hosts"]
+    names = [name for each in hosts for name in each["domains"]]
+    assert len(names) == len(set(names)) and len({each["name"] for each in hosts}) == len(hosts)
+
+
 @given(any_state(), st.randoms(), any_name)
 def test_the_order_of_objects_changes_nothing(
     state: ClusterState, source: random.Random, caller: SpaceName
 ) -> None:
-    shuffled = ClusterState(
-        {name: _shuffled_space(space, source) for name, space in _shuffled(state.spaces, source).items()},
-        {key: _shuffled_service(each, source) for key, each in _shuffled(state.services, source).items()},
-        state.entries,
-        state.ranges,
+    shuffled = dataclasses.replace(
+        state,
+        spaces={
+            name: _shuffled_space(each, source) for name, each in _shuffled(state.spaces, source).items()
+        },
+        services={
+            key: _shuffled_service(each, source) for key, each in _shuffled(state.services, source).items()
+        },
+        certificates=_shuffled(state.certificates, source),
     )
     assert plan_routes(shuffled) == plan_routes(state)
     for node in (PodNode(caller), GatewayNode()):

@@ -12,8 +12,18 @@ from alcove.routing.snapshot import GatewayNode, compile_snapshots
 
 DEV, AMY, AMYX = SpaceName("dev"), SpaceName("amy"), SpaceName("amyx")
 WEB, API = ServiceName("web"), ServiceName("api")
-SPACES = {DEV: Space(DEV), AMY: Space(AMY, DEV), AMYX: Space(AMYX, AMY)}
-ADDRESSES = {(DEV, WEB): "10.0.0.1", (AMY, WEB): "10.0.0.2", (DEV, API): "10.0.0.3", (AMYX, API): "10.0.0.4"}
+PROD, BOB = SpaceName("prod"), SpaceName("bob")
+SPACES = {
+    each.name: each for each in (Space(DEV), Space(AMY, DEV), Space(AMYX, AMY), Space(BOB, DEV), Space(PROD))
+}
+NO_PATH = "no Ingress of x.example has this path\nPaths that there are: /api"
+ADDRESSES = {
+    (DEV, WEB): "10.0.0.1",
+    (AMY, WEB): "10.0.0.2",
+    (DEV, API): "10.0.0.3",
+    (AMYX, API): "10.0.0.4",
+    (PROD, WEB): "10.0.0.9",
+}
 
 
 def enter(host: str, path: str, *entries: Entry, key: str = "") -> str | None:
@@ -69,13 +79,89 @@ def test_the_rules_of_a_nearer_space_count_below_it(host: str, answer: str) -> N
     assert enter(host, "/", *ours) == answer
 
 
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        ("x.example", "10.0.0.1:80"),  # dev and prod are roots both, so the name decides
+        ("amy.s.x.example", "10.0.0.2:80"),
+        ("prod.s.x.example", "10.0.0.9:80"),
+        ("dev.s.x.example", None),
+    ],
+)
+def test_of_two_families_one_has_the_host_and_the_other_its_prefix(host: str, answer: str | None) -> None:
+    assert enter(host, "/", Entry(PROD, "x.example", WEB, 80), Entry(DEV, "x.example", WEB, 80)) == answer
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "answer"),
+    [
+        ("amy.s.x.example", "/new", "10.0.0.2:80"),
+        ("amyx.s.x.example", "/new", "10.0.0.2:80"),
+        ("x.example", "/", "10.0.0.1:80"),
+        ("x.example", "/new", "10.0.0.1:80"),
+    ],
+)
+def test_a_childs_rules_may_have_its_prefix_and_paths_of_their_own(host: str, path: str, answer: str) -> None:
+    own = Entry(AMY, "amy.s.x.example", WEB, 80, "/new")
+    assert enter(host, path, own, Entry(DEV, "x.example", WEB, 80)) == answer
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [("amy.s.x.example", "10.0.0.2:80"), ("amyx.s.x.example", "10.0.0.2:80"), ("x.example", None)],
+)
+def test_a_host_that_only_a_child_has_exists_with_its_prefix_and_below(host: str, answer: str | None) -> None:
+    assert enter(host, "/", Entry(AMY, "amy.s.x.example", WEB, 80)) == answer
+    assert enter(f"amyx.s.{host}", "/", Entry(AMY, "amy.s.x.example", WEB, 80)) is None
+
+
+def test_siblings_that_have_a_host_each_keep_theirs() -> None:
+    both = Entry(AMY, "amy.s.x.example", WEB, 80), Entry(BOB, "x.example", WEB, 80)
+    assert enter("amy.s.x.example", "/", *both) == "10.0.0.2:80"
+    assert enter("x.example", "/", *both) == "10.0.0.1:80"  # bob has no version of its own
+    assert enter("bob.s.x.example", "/", *both) is None
+
+
+def test_a_name_that_stands_for_a_view_is_no_host_of_its_own() -> None:
+    stray = Entry(PROD, "amy.s.x.example", WEB, 80)
+    assert enter("amy.s.x.example", "/", stray, Entry(DEV, "x.example", WEB, 80)) == "10.0.0.2:80"
+
+
+def test_of_two_rules_for_one_path_the_first_service_counts() -> None:
+    both = Entry(DEV, "x.example", WEB, 80, ingress="a"), Entry(DEV, "x.example", API, 80, ingress="b")
+    assert enter("x.example", "/", *both) == "10.0.0.3:80"
+
+
+@pytest.mark.parametrize("port", ["https", 81])
+def test_a_port_that_no_version_has_is_told(port: str | int) -> None:
+    told = "web of space dev cannot answer: the version that answers has no such port"
+    assert enter("x.example", "/", Entry(DEV, "x.example", WEB, port)) == told
+
+
+def test_a_service_that_no_version_has_is_told() -> None:
+    told = "db of space dev cannot answer: no space of the chain has the service"
+    assert enter("x.example", "/", Entry(DEV, "x.example", ServiceName("db"), 80)) == told
+
+
 def test_a_header_counts_before_the_host() -> None:
     assert enter("amy.s.x.example", "/", Entry(DEV, "x.example", WEB, 80), key="dev") == "10.0.0.1:80"
 
 
-@pytest.mark.parametrize(("path", "answer"), [("/api", "10.0.0.3:80"), ("/api/deep", "404")])
+@pytest.mark.parametrize(
+    ("path", "answer"), [("/api", "10.0.0.3:80"), ("/api/deep", NO_PATH), ("/api/", NO_PATH)]
+)
 def test_an_exact_path_is_equal(path: str, answer: str) -> None:
     assert enter("x.example", path, Entry(DEV, "x.example", API, 80, "/api", exact=True)) == answer
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"), [("/api", "10.0.0.3:80"), ("/api/x", "10.0.0.3:80"), ("/", NO_PATH)]
+)
+@pytest.mark.parametrize("written", ["/api", "/api/"])
+def test_a_prefix_ends_at_a_slash(written: str, path: str, answer: str) -> None:
+    assert enter("x.example", path, Entry(DEV, "x.example", API, 80, written)) == answer.replace(
+        "/api", written
+    )
 
 
 def test_a_prefixed_name_that_dns_does_not_allow_is_left_out() -> None:

@@ -12,6 +12,7 @@ from tests.unit.routing.worlds import any_name, any_state
 from alcove.model import ClusterState, Endpoint, Port, Service, ServiceName, Space, SpaceName
 from alcove.routing.envoy.names import CLUSTER_TYPE, LISTENER_TYPE, ROUTES_TYPE, ProxySettings
 from alcove.routing.envoy.pods import Resources, compile_own, compile_space
+from alcove.routing.envoy.tables import compile_table
 from alcove.routing.plan import RoutePlan, plan_routes
 from alcove.routing.snapshot import (
     BrokenSnapshotError,
@@ -29,7 +30,8 @@ DEV = SpaceName("dev")
 
 
 def make_resources() -> Resources:
-    shared = compile_space(RoutePlan(children=frozenset({DEV})), ProxySettings(), DEV)
+    plan = RoutePlan(children=frozenset({DEV}))
+    shared = compile_space(plan, ProxySettings(), DEV, compile_table(plan, ProxySettings()))
     own = compile_own(RoutePlan(), ProxySettings(), ())
     return copy.deepcopy({kind: [*shared[kind], *own.get(kind, [])] for kind in shared})
 

@@ -9,15 +9,18 @@ from tests.unit.spaces.worlds import NAMES, SERVICES
 
 from alcove.model import (
     Alias,
+    Certificate,
     ClusterState,
     Endpoint,
     Entry,
     Port,
     Protocol,
+    SecretName,
     Service,
     ServiceName,
     Space,
     SpaceName,
+    TlsHost,
 )
 
 Key = tuple[SpaceName, ServiceName]
@@ -25,6 +28,8 @@ Key = tuple[SpaceName, ServiceName]
 any_name = st.sampled_from(NAMES)
 any_service_name = st.sampled_from(SERVICES)
 any_protocol = st.sampled_from(Protocol)
+HOSTS = ["x.example", "y.example"]
+any_port: st.SearchStrategy[int | str] = st.sampled_from([80, 81, "http"])
 any_ports = st.lists(
     st.builds(
         Port,
@@ -77,18 +82,37 @@ def any_state(draw: st.DrawFn) -> ClusterState:
             cluster_address(name, service, old=True): Alias(service, ports) for service, ports in gone.items()
         }
         spaces[name] = Space(name, parent, aliases)
-    entries = draw(
-        st.frozensets(
-            st.builds(
-                Entry,
-                any_name,
-                st.sampled_from(["x.example", "y.example"]),
-                any_service_name,
-                st.sampled_from([80, 81, "http"]),
-                st.sampled_from(["/", "/deep", "/deep/er"]),
-                st.booleans(),
-            ),
-            max_size=5,
-        )
+    entries = draw(st.frozensets(any_entry(), max_size=5))
+    tls, certificates = draw(any_tls())
+    ranges = frozenset({"10.96.0.0/15"})
+    return ClusterState(spaces, draw(any_services()), entries, ranges, tls, certificates)
+
+
+@st.composite
+def any_entry(draw: st.DrawFn) -> Entry:
+    """Draw a rule; the host may have its space's own prefix."""
+    space, host = draw(any_name), draw(st.sampled_from(HOSTS))
+    return Entry(
+        space,
+        draw(st.sampled_from([host, f"{space}.s.{host}"])),
+        draw(any_service_name),
+        draw(any_port),
+        draw(st.sampled_from(["/", "/deep", "/deep/er"])),
+        draw(st.booleans()),
     )
-    return ClusterState(spaces, draw(any_services()), entries, frozenset({"10.96.0.0/15"}))
+
+
+@st.composite
+def any_tls(draw: st.DrawFn) -> tuple[frozenset[TlsHost], Mapping[SecretName, Certificate]]:
+    """Draw what is to be served with TLS, and Secrets: some missing, some broken, some for other hosts."""
+    asked = draw(
+        st.frozensets(st.tuples(any_name, st.sampled_from(HOSTS), st.sampled_from("pq")), max_size=4)
+    )
+    found = frozenset(TlsHost(space, host, SecretName(f"{space}/{name}")) for space, host, name in asked)
+    any_certificate = st.builds(
+        Certificate,
+        st.lists(st.sampled_from([*HOSTS, "*.s.x.example", "a.s.x.example"]), unique=True).map(tuple),
+        st.sampled_from(["", "", "it is broken"]),
+    )
+    there = [each.secret for each in sorted(found, key=lambda each: each.secret) if draw(st.booleans())]
+    return found, {secret: draw(any_certificate) for secret in there}

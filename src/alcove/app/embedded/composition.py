@@ -31,6 +31,7 @@ from alcove.embedded.registry import InProcessApi, ObjectRegistry, StoreReader
 from alcove.embedded.schema.catalog import Catalog
 from alcove.embedded.serving.server import ApiServer, Backends
 from alcove.embedded.storage import ObjectStore
+from alcove.images import programs
 
 CLUSTER_PORT = 6443
 """Where the API listens inside of the cluster's network."""
@@ -118,7 +119,7 @@ def build_api(store: ObjectStore, keys: Path, webhooks: WebhookClient) -> Api:
     return Api(
         store=store,
         catalog=catalog,
-        registry=ObjectRegistry(store, catalog, admission, catalog),
+        registry=ObjectRegistry(store, catalog, admission, catalog, is_free=_is_free),
         authority=authorities.load_authority(keys),
         key=key,
         tokens=tokens.AccountTokens(key, reader),
@@ -146,7 +147,7 @@ async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> As
         images = LocalImageStore(
             chosen.images,
             step_runner=StepRunner(launcher),
-            builtin=builtin_images(__version__),
+            builtin=builtin_images(__version__, programs.proxy_programs),
             notice=_log.warning,
         )
         kubelet = Kubelet(
@@ -210,6 +211,17 @@ _RESOURCES = {
     "ClusterRole": GroupResource("clusterroles.rbac.authorization.k8s.io"),
     "ClusterRoleBinding": GroupResource("clusterrolebindings.rbac.authorization.k8s.io"),
 }
+
+
+def _is_free(port: int) -> bool:
+    """Tell whether nobody on this machine listens at a port that a Service may get."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _node_settings(chosen: EmbeddedSettings, release: str) -> NodeSettings:

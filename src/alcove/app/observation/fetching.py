@@ -30,6 +30,17 @@ async def fetch_state(client: KubeClient) -> tuple[ClusterState, tuple[Report, .
     Raises:
         KubeError: the cluster does not answer, or namespaces or Services may not be listed.
     """
+    objects, hidden = await fetch_objects(client)
+    state, reports = observe_state(objects)
+    return state, tuple(sorted({*hidden, *reports}))
+
+
+async def fetch_objects(client: KubeClient) -> tuple[ClusterObjects, tuple[Report, ...]]:
+    """Give what a cluster lists, and what may not be seen of it.
+
+    Raises:
+        KubeError: the cluster does not answer, or namespaces or Services may not be listed.
+    """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_list(client, resource), name=f"list {resource}") for resource in _LISTED]
     answers = dict(zip(_LISTED, (task.result() for task in tasks), strict=True))
@@ -44,8 +55,7 @@ async def fetch_state(client: KubeClient) -> tuple[ClusterState, tuple[Report, .
         listed.append(())
         if isinstance(answer, errors.ForbiddenError):
             hidden.append(Report(resource.kind, "", "", "you may not list them: nothing is known of them"))
-    state, reports = observe_state(ClusterObjects(*listed))
-    return state, tuple(sorted({*hidden, *reports}))
+    return ClusterObjects(*listed), tuple(hidden)
 
 
 async def _list(client: KubeClient, resource: Resource) -> Sequence[Object] | errors.KubeError:

@@ -8,7 +8,7 @@ from alcove import errors
 from alcove.app.observation.addressing import Addressed, Target
 from alcove.app.observation.explanations import ENTRY_HOST, NO_KEY, Decided, Keyed
 from alcove.model import ClusterState, Entry, Port, RouteKey, SpaceName
-from alcove.routing.entries import GatewayHost, GatewayPath, plan_entries
+from alcove.routing.entries import GatewayHost, GatewayPath, find_inner, plan_entries
 from alcove.routing.world import World
 from alcove.spaces.headers import parse_route_key
 from alcove.spaces.hosts import parse_host
@@ -51,19 +51,18 @@ def find_entry(
 
 
 def _find_host(hosts: Mapping[str, GatewayHost], written: str) -> tuple[GatewayHost, RouteKey | None] | None:
-    if written in hosts:
-        return hosts[written], None
     key, inner = (parsed := parse_host(written)).key, parsed.host
+    found = next((host for host in hosts.values() if written in host.names), None)
+    if found is not None:
+        return found, key
     if key is None or inner not in hosts:
         return None
-    if key not in hosts[inner].prefixed:
-        below = ", ".join(sorted(hosts[inner].prefixed)) or "none"
-        raise errors.ConflictError(
-            f"nobody enters by {written!r}",
-            cause=f"{str(key)!r} is no space below the one that {inner} is of",
-            hint=f"spaces that have a prefix there: {below}",
-        )
-    return hosts[inner], key
+    below = ", ".join(sorted(hosts[inner].prefixed)) or "none"
+    raise errors.ConflictError(
+        f"nobody enters by {written!r}",
+        cause=f"{str(key)!r} is no space below the one that {inner} is of",
+        hint=f"spaces that have a prefix there: {below}",
+    )
 
 
 def _find_path(host: GatewayHost, keyed: Keyed, target: Target) -> GatewayPath:
@@ -85,12 +84,11 @@ def _ruling(
     rules = [
         entry
         for entry in state.entries
-        if entry.host.lower() == host.host and entry.space in world.tree.parents
+        if find_inner(entry) == host.inner and host.owner in world.tree.chain(entry.space)
     ]
     ruling = {entry.space for entry in rules}
-    owner = min(ruling, key=lambda space: (len(world.tree.chain(space)), space))
     chain = world.tree.chain(SpaceName(keyed.key)) if keyed.key else ()
-    own = next(each for each in chain if each in ruling) if owner in chain else owner
+    own = next(each for each in chain if each in ruling) if host.owner in chain else host.owner
     same = [rule for rule in rules if (rule.space, rule.path, rule.exact) == (own, path.path, path.exact)]
     return min(same, key=lambda rule: (rule.service, str(rule.port)))
 

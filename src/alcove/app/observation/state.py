@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from alcove.admission.markers import Object
-from alcove.app.observation.entries import observe_entries
+from alcove.app.observation.entries import observe_entries, observe_tls
 from alcove.app.observation.ranges import observe_node_ranges, observe_service_ranges
 from alcove.app.observation.reports import Complain, Report, Reporter
 from alcove.app.observation.services import observe_service
 from alcove.app.observation.slices import Slice, merge_slices, observe_slice
 from alcove.app.observation.spaces import observe_space
-from alcove.model import ClusterState
+from alcove.model import Certificate, ClusterState, SecretName
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class ClusterObjects:
     ingresses: Sequence[object] = ()
     nodes: Sequence[object] = ()
     service_cidrs: Sequence[object] = ()
+    certificates: Mapping[SecretName, Certificate] = field(default_factory=dict, kw_only=True)
+    """What ``app.gateway.certificates`` read in Secrets; the Secrets themselves never come here."""
 
 
 def observe_state(objects: ClusterObjects) -> tuple[ClusterState, tuple[Report, ...]]:
@@ -57,5 +59,7 @@ def observe_state(objects: ClusterObjects) -> tuple[ClusterState, tuple[Report, 
             entry for each in read("Ingress", objects.ingresses) for entry in observe_entries(*each)
         ),
         ranges=frozenset(network for networks in ranges for network in networks),
+        tls=frozenset(host for each in read("Ingress", objects.ingresses) for host in observe_tls(*each)),
+        certificates=objects.certificates,
     )
     return state, reporter.reports

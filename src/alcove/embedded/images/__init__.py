@@ -12,15 +12,15 @@ Nothing is visible before it is whole: a layer is made under ``tmp/`` and rename
 
 from __future__ import annotations
 
-from alcove.embedded.images.machine import builtin_images, own_part
+from alcove.embedded.images.machine import OwnPart, builtin_images
 from alcove.embedded.images.references import Reference, normalise, parse_reference
 from alcove.embedded.images.store import LocalImageStore
 
 __all__ = [
     "LocalImageStore",
+    "OwnPart",
     "Reference",
     "builtin_images",
     "normalise",
-    "own_part",
     "parse_reference",
 ]

@@ -12,7 +12,8 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import alcove
@@ -110,21 +111,75 @@ def _id(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def own_part(reference: str, command: tuple[str, ...], trees: tuple[str, ...]) -> Image:
-    """Give an image of one of Alcove's own parts: a program of this machine and the directories it needs.
+@dataclass(frozen=True, slots=True)
+class OwnPart:
+    """An image of one of Alcove's own parts: programs of this machine and the directories they need.
 
     The store adds what every stand-in has.
     """
-    config = ImageConfig(environment={"PATH": _PATH}, entrypoint=command)
-    return Image(reference, _id(f"alcove:{reference}"), (), trees, config)
+
+    reference: str
+    """Normalised."""
+    entrypoint: tuple[str, ...] = ()
+    trees: tuple[str, ...] = ()
+    """Directories of this machine, at the same places in the image."""
+    files: Callable[[], Mapping[str, Path]] = dict
+    """Files of this machine by their places in the image. They are asked for when the image is, and may be
+    missing (AlcoveError)."""
+
+    def image(self, layers: tuple[Path, ...] = ()) -> Image:
+        """Give the image over these layers, without what the store adds."""
+        config = ImageConfig(environment={"PATH": _PATH}, entrypoint=self.entrypoint)
+        return Image(self.reference, _id(f"alcove:{self.reference}"), layers, self.trees, config)
 
 
-def builtin_images(version: str) -> Mapping[str, Image]:
-    """Give the images of Alcove's own parts by their references: ``alcove/alcove:<version>``."""
+def builtin_images(version: str, proxy_files: Callable[[], Mapping[str, Path]]) -> tuple[OwnPart, ...]:
+    """Give the images of Alcove's own parts: ``alcove/alcove:<version>`` and ``alcove/proxy:<version>``."""
     package = Path(alcove.__file__).parent.parent
     trees = tuple(dict.fromkeys(str(Path(path)) for path in (sys.base_prefix, sys.prefix, package)))
-    reference = f"docker.io/alcove/alcove:{version}"
-    return {reference: own_part(reference, (sys.executable, "-m", "alcove"), trees)}
+    return (
+        OwnPart(f"docker.io/alcove/alcove:{version}", (sys.executable, "-m", "alcove"), trees),
+        OwnPart(f"docker.io/alcove/proxy:{version}", files=proxy_files),
+    )
+
+
+def name_own_layer(part: OwnPart, files: Mapping[str, Path]) -> str:
+    """Name the layer of an own part with these files; it is another one when a file has changed.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    digest = hashlib.sha256("\0".join(part.trees).encode())
+    for place, path in sorted(files.items()):
+        status = path.stat()
+        changes = (status.st_size, status.st_mtime_ns, status.st_ino)
+        digest.update(f"\0{place}\0{path}\0{changes}".encode())
+    return f"own-{digest.hexdigest()}"
+
+
+def make_own_layer(part: OwnPart, files: Mapping[str, Path], target: Path) -> None:
+    """Fill the empty directory ``target`` with these files, and ways to the part's trees open to every user.
+
+    Files are links where they can be, for they may be large.
+    """
+    target.chmod(0o755)
+    for tree in part.trees:
+        _make_directories(target, tree)
+    for place, path in files.items():
+        copy = _make_directories(target, str(Path(place).parent)) / Path(place).name
+        try:
+            os.link(path, copy)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(path, copy)
+            copy.chmod(0o755)
+
+
+def _make_directories(target: Path, place: str) -> Path:
+    for part in Path(place).parts[1:]:
+        target /= part
+        target.mkdir(exist_ok=True)
+        target.chmod(0o755)
+    return target
 
 
 def completed(image: Image, skeleton: Path, trees: tuple[str, ...]) -> Image:

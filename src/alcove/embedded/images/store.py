@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from alcove.embedded.images import machine
@@ -39,14 +40,14 @@ class LocalImageStore:
         *,
         step_runner: StepRunner | None = None,
         clock: Callable[[], float] = time.time,
-        builtin: Mapping[str, Image] | None = None,
+        builtin: Iterable[machine.OwnPart] = (),
         notice: Callable[[str], None] = _quiet,
         machine_root: Path = Path("/"),
     ) -> None:
         """Keep everything below ``directory``, which is made when something is put there."""
         self._index = ImageIndex(directory, clock)
         self._step_runner = step_runner
-        self._builtin = {normalise(name): image for name, image in (builtin or {}).items()}
+        self._builtin = {part.reference: part for part in builtin}
         self._notice = notice
         self._machine = machine_root
         self._noticed: set[str] = set()
@@ -69,24 +70,37 @@ class LocalImageStore:
                     "ErrImageNeverPull",
                     f'Container image "{reference}" is not present with pull policy of Never',
                 )
-            skeleton = self._index.layer(_SKELETON)
-            if not skeleton.is_dir():
-                await asyncio.to_thread(self._make_skeleton)
+            skeleton = await self._made(_SKELETON, partial(machine.make_skeleton, machine=self._machine))
+            added = (await self._own_layer(own),) if own is not None else ()
         except (AlcoveError, OSError) as error:
-            raise ImageError("ErrImagePull", f'failed to pull image "{reference}": {error}') from error
+            hint = f" ({error.hint})" if isinstance(error, AlcoveError) and error.hint else ""
+            raise ImageError("ErrImagePull", f'failed to pull image "{reference}": {error}{hint}') from error
         trees = machine.machine_trees(self._machine)
         if own is not None:
-            return machine.completed(own, skeleton, trees)
+            return machine.completed(own.image(added), skeleton, trees)
         if name not in self._noticed:
             self._noticed.add(name)
             self._notice(f"image {reference} is not on this machine: this machine's programs stand in for it")
         return machine.stand_in(name, skeleton, trees)
 
-    def _make_skeleton(self) -> None:
+    async def _own_layer(self, own: machine.OwnPart) -> Path:
+        """Give the layer of an own part's files, and of the ways to its trees."""
+        files = own.files()
+        make = partial(machine.make_own_layer, own, files)
+        return await self._made(machine.name_own_layer(own, files), make)
+
+    async def _made(self, name: str, make: Callable[[Path], None]) -> Path:
+        """Give the layer of this name, filled by ``make`` when it is not there."""
+        layer = self._index.layer(name)
+        if not layer.is_dir():
+            await asyncio.to_thread(self._make, name, make)
+        return layer
+
+    def _make(self, name: str, make: Callable[[Path], None]) -> None:
         with self._index.new_layer() as made:
             (made / "layer").mkdir()
-            machine.make_skeleton(made / "layer", self._machine)
-            self._index.keep_layer(made / "layer", _SKELETON)
+            make(made / "layer")
+            self._index.keep_layer(made / "layer", name)
 
     def images(self) -> Sequence[Image]:
         """Give every loaded and built image, once for each name, and our own parts."""
@@ -94,7 +108,7 @@ class LocalImageStore:
         named = [
             self._index.image(name, contents.images[image_id]) for name, image_id in contents.names.items()
         ]
-        return [*named, *self._builtin.values()]
+        return [*named, *(part.image() for part in self._builtin.values())]
 
     def load_archive(self, path: Path, name: str | None = None) -> Image:
         """Load every image of a ``docker save`` or OCI archive; give the first.

@@ -32,10 +32,16 @@ _WITH_PORTS = ("NodePort", "LoadBalancer")
 class ServiceAddresses:
     """Gives Services their cluster addresses and node ports."""
 
-    def __init__(self, store: ObjectStore, clock: Callable[[], float]) -> None:
-        """Look at the Services in ``store``; ``clock`` gives seconds since the epoch."""
+    def __init__(
+        self, store: ObjectStore, clock: Callable[[], float], is_free: Callable[[int], bool]
+    ) -> None:
+        """Look at the Services in ``store``; ``clock`` gives seconds since the epoch.
+
+        ``is_free`` tells whether the machine has a port to give: other clusters may serve there, too.
+        """
         self._store = store
         self._clock = clock
+        self._is_free = is_free
 
     def allocate(self, item: Object, old: Object | None) -> None:
         """Complete the addresses and ports of a Service that is about to be stored (replaces its ``spec``).
@@ -143,7 +149,7 @@ class ServiceAddresses:
         start = zlib.crc32("/".join(_identity(item)).encode())
         for offset in range(len(PORTS)):
             number = PORTS[(start + offset) % len(PORTS)]
-            if number not in used:
+            if number not in used and self._is_free(number):
                 return number
         raise internal("failed to allocate a nodePort: range is full")
 

@@ -61,14 +61,17 @@ class ObjectRegistry:
         *,
         clock: Callable[[], float] = time.time,
         new_uid: Callable[[], str] = lambda: str(uuid.uuid4()),
+        is_free: Callable[[int], bool] = lambda _port: True,
     ) -> None:
         """Apply the rules of the API to ``store``.
 
         ``types`` is told of every CRD, those already stored at once; usually it is the catalog itself.
-        ``clock`` gives seconds since the epoch.
+        ``clock`` gives seconds since the epoch. ``is_free`` tells whether a node port can be had.
         """
         self._store = store
-        self._writes = WritePath(store, catalog, admission, types, clock=clock, new_uid=new_uid)
+        self._writes = WritePath(
+            store, catalog, admission, types, clock=clock, new_uid=new_uid, is_free=is_free
+        )
         self._patches = Patches(self._writes, catalog)
         self._removals = Removals(self._writes, catalog)
 

@@ -78,12 +78,13 @@ class WritePath:
         *,
         clock: Callable[[], float],
         new_uid: Callable[[], str],
+        is_free: Callable[[int], bool],
     ) -> None:
         """Write into ``store`` what ``catalog`` and ``admission`` let pass; serve CRDs through ``types``."""
         self.store = store
         self.catalog = catalog
         self.admission = admission
-        self.addresses = ServiceAddresses(store, clock)
+        self.addresses = ServiceAddresses(store, clock, is_free)
         self.clock = clock
         self._types = types
         self._new_uid = new_uid

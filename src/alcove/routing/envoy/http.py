@@ -8,13 +8,16 @@ from alcove.routing.envoy.names import (
     KEY,
     ONCE,
     PROTO,
+    REROUTED,
+    REROUTED_HTTP1,
     SCANNED,
     TO,
+    VIA,
     Body,
     extension,
     typed,
 )
-from alcove.routing.envoy.scripts import CARRIERS, CARRIERS_AND_HOST, ENTRY, SOURCES
+from alcove.routing.envoy.scripts import CARRIERS, CARRIERS_AND_HOST, ENTRY, NOBODY, SOURCES
 from alcove.spaces.headers import KUBERNETES_ROUTE_AS, ROUTE_AS
 
 _FIRST_KEY = f".%REQ({ROUTE_AS}?{KUBERNETES_ROUTE_AS})%"
@@ -28,32 +31,56 @@ def outbound_manager(name: str) -> Body:
         *_fresh(ADDRESS, "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"),
         {"remove": ONCE},
     ]
-    return _manager(name, mutations, [_script_on_demand(CARRIERS)], _TRANSPARENT)
+    return _transparent(name, mutations, CARRIERS)
 
 
 def inbound_manager(name: str) -> Body:
     """Give the manager for what reaches a pod."""
-    mutations = _fresh(AT, "%DOWNSTREAM_LOCAL_PORT%")
-    return _manager(name, mutations, [_script_on_demand(CARRIERS_AND_HOST)], _TRANSPARENT)
+    return _transparent(name, _fresh(AT, "%DOWNSTREAM_LOCAL_PORT%"), CARRIERS_AND_HOST)
 
 
-def gateway_manager(name: str) -> Body:
-    """Give the manager of the gateway, which is the first to see a request and says so in its headers."""
-    script = extension("lua", "Lua", default_source_code={"inline_string": SOURCES[ENTRY]})
-    return _manager(name, [{"remove": ONCE}], [script], {"use_remote_address": True})
+def gateway_manager(name: str, routes: str, *, tls: bool = False) -> Body:
+    """Give a manager of the gateway, which is the first to see a request and says so in its headers.
+
+    Args:
+        name: Of its statistics.
+        routes: The name of its routes.
+        tls: Whether its connections are encrypted. What is sent in plain text may have been decrypted by
+            a load balancer in front, whose word for that counts.
+    """
+    scheme = [] if tls else [overwrite(PROTO, _SENT_PROTO)]
+    mutations = [
+        {"remove": ONCE},
+        *_fresh(VIA, REROUTED_HTTP1 if tls else REROUTED),
+        *_fresh(PROTO, "https" if tls else "http"),
+        *scheme,
+    ]
+    default = {"inline_string": SOURCES[ENTRY]}
+    more = {NOBODY: {"inline_string": SOURCES[NOBODY]}}
+    script = extension("lua", "Lua", default_source_code=default, source_codes=more)
+    return _manager(name, mutations, [script], {"use_remote_address": True, "rds": _rds(routes)})
 
 
 _TRANSPARENT: Body = {"skip_xff_append": True, "use_remote_address": False}
+_SENT_PROTO = "%REQ(x-forwarded-proto)%"
+
+
+def _rds(routes: str) -> Body:
+    return {"route_config_name": routes, "config_source": _SOURCE}
+
+
+def _transparent(name: str, mutations: list[Body], script: str) -> Body:
+    """Give the manager of a pod, whose application and callers are not to notice it."""
+    kept = [*mutations, *_fresh(PROTO, _SENT_PROTO)]
+    return _manager(name, kept, [_script_on_demand(script)], {**_TRANSPARENT, "rds": _rds(name)})
 
 
 def _manager(name: str, mutations: list[Body], filters: list[Body], identity: Body) -> Body:
     kept = [*mutations, {"remove": TO}, {"remove": SCANNED}, *_fresh(KEY, _FIRST_KEY)]
-    kept += _fresh(PROTO, "%REQ(x-forwarded-proto)%")
     return typed(
         "HttpConnectionManager",
         stat_prefix=name,
         codec_type="AUTO",
-        rds={"route_config_name": name, "config_source": _SOURCE},
         http_filters=[*filters, extension("router", "Router", suppress_envoy_headers=True)],
         early_header_mutation_extensions=[extension("original", "EarlyMutation", mutations=kept)],
         upgrade_configs=[

@@ -8,25 +8,31 @@ be told to the inspectors as well, because a server that speaks first would wait
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from alcove.model import Protocol
 from alcove.routing.classes import PortClass
 from alcove.routing.envoy import http
 from alcove.routing.envoy.matching import match_exact, match_network
 from alcove.routing.envoy.names import (
+    FALLBACK,
     GATEWAY,
+    GATEWAY_TLS,
     INBOUND,
     ORIGINAL,
     OUTBOUND,
+    UNSERVED,
     Body,
     ProxySettings,
     extension,
+    typed,
 )
 
 _HTTP = "http"
 _TCP = "tcp"
 _TLS = "tls"
+_FETCH_TIMEOUT = "2s"
+"""How long one secret that does not come may keep a new listener from all hosts."""
 _SNIFFED_HTTP = ("'http/1.0'", "'http/1.1'", "'h2c'")
 
 
@@ -44,12 +50,56 @@ def compile_inbound_listener(settings: ProxySettings, classes: Sequence[PortClas
 
 def compile_gateway_listener(settings: ProxySettings) -> Body:
     """Give the listener by which the outside enters."""
-    manager = {"name": "http", "typed_config": http.gateway_manager(GATEWAY)}
+    manager = {"name": "http", "typed_config": http.gateway_manager(GATEWAY, GATEWAY)}
     return {
         "name": GATEWAY,
         **_addresses(settings, settings.gateway_port),
         "filter_chains": [{"name": _HTTP, "filters": [manager]}],
     }
+
+
+def compile_gateway_tls_listener(
+    settings: ProxySettings, secrets: Mapping[str, str], unserved: Iterable[str]
+) -> Body:
+    """Give the listener by which the outside enters with TLS.
+
+    There is one filter chain per certificate and none per host: which host takes which chain is in the
+    matcher, so that a new host, or a new space with all its prefixed hosts, leaves the chains and their
+    connections alone.
+
+    Args:
+        settings: Where it is bound.
+        secrets: The secret of each host that has one.
+        unserved: The hosts whose certificate cannot be used; others without a secret get the fallback.
+    """
+    chains = {secret: _chain(secret) for secret in secrets.values()}
+    broken = [*unserved]
+    branches = {host: chains[secret] for host, secret in secrets.items()}
+    branches |= {host: _chain(UNSERVED) for host in broken}
+    matcher = match_exact(extension("name", "ServerNameInput"), branches, _chain(FALLBACK))
+    made = [_encrypted(secret, secret, GATEWAY) for secret in sorted(chains)]
+    made += [_encrypted(UNSERVED, FALLBACK, UNSERVED)] if broken else []
+    return {
+        "name": GATEWAY_TLS,
+        **_addresses(settings, settings.gateway_tls_port),
+        "listener_filters": [extension("tls", "TlsInspector")],
+        **({"filter_chain_matcher": matcher["matcher"]} if branches else {}),
+        "filter_chains": [*made, _encrypted(FALLBACK, FALLBACK, GATEWAY)],
+    }
+
+
+def _encrypted(name: str, secret: str, routes: str) -> Body:
+    manager = {"name": "http", "typed_config": http.gateway_manager(GATEWAY_TLS, routes, tls=True)}
+    source = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": _FETCH_TIMEOUT}
+    context = typed(
+        "DownstreamTls",
+        common_tls_context={
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_certificate_sds_secret_configs": [{"name": secret, "sds_config": source}],
+        },
+    )
+    socket = {"name": "tls", "typed_config": context}
+    return {"name": name, "filters": [manager], "transport_socket": socket}
 
 
 def _redirected(

@@ -13,10 +13,17 @@ ORIGINAL = "orig"
 """The cluster that sends to where a connection was addressed."""
 REROUTED = "rerouted"
 """The cluster that sends to where the header ``TO`` says."""
+REROUTED_HTTP1 = "rerouted_http1"
+"""The same in HTTP/1.1, whatever the client spoke."""
 
 OUTBOUND = "outbound"
 INBOUND = "inbound"
 GATEWAY = "gateway"
+GATEWAY_TLS = "gateway_tls"
+UNSERVED = "gateway_unserved"
+"""The routes of hosts whose certificate cannot be used: they say why."""
+FALLBACK = "alcove-fallback"
+"""The secret for hosts without a certificate of their own: nobody trusts it, but they can be answered."""
 
 AT = "x-alcove-at"
 """Where a request was addressed: address and port, at the destination the port alone."""
@@ -28,6 +35,8 @@ SCANNED = "x-alcove-scanned"
 """Present when the script has looked for a key: it looks once."""
 TO = "x-alcove-to"
 """Where the cluster ``REROUTED`` sends."""
+VIA = "x-alcove-via"
+"""At the gateway: the cluster that sends, since the client's protocol need not be the Service's."""
 PROTO = "x-alcove-proto"
 """What ``x-forwarded-proto`` was before Envoy set it."""
 ONCE = "x-alcove-once"
@@ -37,10 +46,13 @@ ROUTE = "x-alcove-route"
 
 PRIVATE = (AT, ADDRESS, KEY, SCANNED, TO, PROTO)
 """What no application ever sees."""
+EDGE_ONLY = (VIA, "x-envoy-external-address", "x-envoy-internal")
+"""What is known at the gateway alone, some of it by Envoy's own doing."""
 
 LISTENER_TYPE = "type.googleapis.com/envoy.config.listener.v3.Listener"
 ROUTES_TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 CLUSTER_TYPE = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+SECRET_TYPE = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105  # a type
 
 _KINDS: Mapping[str, str] = {
     "HeaderInput": "envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
@@ -48,6 +60,7 @@ _KINDS: Mapping[str, str] = {
     "AddressInput": "envoy.extensions.matching.common_inputs.network.v3.DestinationIPInput",
     "TransportInput": "envoy.extensions.matching.common_inputs.network.v3.TransportProtocolInput",
     "ProtocolInput": "envoy.extensions.matching.common_inputs.network.v3.ApplicationProtocolInput",
+    "ServerNameInput": "envoy.extensions.matching.common_inputs.network.v3.ServerNameInput",
     "IPMatcher": "xds.type.matcher.v3.IPMatcher",
     "Text": "google.protobuf.StringValue",
     "Route": "envoy.config.route.v3.Route",
@@ -59,6 +72,7 @@ _KINDS: Mapping[str, str] = {
     "HttpConnectionManager": (
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     ),
+    "DownstreamTls": "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
     "TcpProxy": "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
     "Lua": "envoy.extensions.filters.http.lua.v3.Lua",
     "LuaPerRoute": "envoy.extensions.filters.http.lua.v3.LuaPerRoute",
@@ -80,6 +94,7 @@ class ProxySettings:
     outbound_port: int = 15001
     inbound_port: int = 15006
     gateway_port: int = 8080
+    gateway_tls_port: int = 8443
     sniff_timeout: str = "0.2s"
     """How long the first bytes of an undeclared port are awaited."""
     tell_route: bool = True

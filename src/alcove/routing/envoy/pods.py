@@ -15,11 +15,11 @@ Resources = dict[str, list[Body]]
 """Resources by type."""
 
 
-def compile_space(plan: RoutePlan, settings: ProxySettings, caller: SpaceName) -> Resources:
-    """Give what all pods of a space have in common."""
+def compile_space(plan: RoutePlan, settings: ProxySettings, caller: SpaceName, table: Body) -> Resources:
+    """Give what all pods of a space have in common; ``table`` is what all spaces have (``compile_table``)."""
     return {
         LISTENER_TYPE: [compile_outbound_listener(settings, plan.classes)],
-        ROUTES_TYPE: [compile_outbound(plan, settings, caller)],
+        ROUTES_TYPE: [compile_outbound(plan, settings, caller, table)],
         CLUSTER_TYPE: list(compile_clusters()),
     }
 

@@ -12,6 +12,8 @@ from alcove.spaces.headers import BAGGAGE, ROUTE_AS, render_baggage
 _ANY: Body = {"prefix": "/"}
 _OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
 _NO_LIMIT: Body = {"timeout": "0s"}
+_LONGEST_TEXT = 900
+"""Envoy allows 4096 bytes, of which a character may take four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,35 @@ def send_first(routes: list[Body]) -> Body:
 
 
 def plan_route(
-    settings: ProxySettings, outcome: Outcome, marks: Marks = NO_MARKS, match: Body = _ANY
+    settings: ProxySettings, outcome: Outcome, marks: Marks = NO_MARKS, match: Body = _ANY, *, via: str = ""
 ) -> Body:
-    """Give the route of an outcome, without its type."""
+    """Give the route of an outcome, without its type; ``via`` is a header that names the cluster."""
     telling = _telling(settings, f"{outcome.service}.{outcome.space}")
     if isinstance(outcome, Refusal):
-        said = {"status": 503, "body": {"inline_string": f"{outcome}\n"}}
-        return {"match": match, "direct_response": said, **telling}
+        return {**tell(503, f"{outcome}", match), **telling}
     if len(outcome.sockets) == 1:
         headers = [_header(TO, outcome.sockets[0], _OVERWRITE), *_marking(marks)]
-        action: Body = {"cluster": REROUTED, **_NO_LIMIT}
+        action: Body = {**({"cluster_header": via} if via else {"cluster": REROUTED}), **_NO_LIMIT}
     else:
         headers = _marking(marks)
-        action = {"weighted_clusters": {"clusters": _each(outcome)}, **_NO_LIMIT}
+        action = {"weighted_clusters": {"clusters": _each(outcome, via)}, **_NO_LIMIT}
     return {"match": match, "route": action, **_request_headers(headers), **telling}
+
+
+def tell(status: int, text: str, match: Body = _ANY) -> Body:
+    """Give the route that answers by itself, without its type; a longer text is cut."""
+    said = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+    return {"match": match, "direct_response": {"status": status, "body": {"inline_string": f"{said}\n"}}}
+
+
+def tell_by_script(status: int, script: str) -> Body:
+    """Give the route whose answer a script writes; without one it would be ``status`` alone."""
+    per_route = typed("FilterConfig", config=typed("LuaPerRoute", name=script))
+    return {
+        "match": _ANY,
+        "direct_response": {"status": status},
+        "typed_per_filter_config": {"lua": per_route},
+    }
 
 
 def scan(script: str) -> Body:
@@ -82,9 +99,10 @@ def scan(script: str) -> Body:
     return _action(typed("Route", **plain, typed_per_filter_config={"lua": per_route}))
 
 
-def _each(target: Target) -> list[Body]:
+def _each(target: Target, via: str) -> list[Body]:
+    named = {"cluster_header": via} if via else {"name": REROUTED}
     return [
-        {"name": REROUTED, "weight": 1, "request_headers_to_add": [_header(TO, socket, _OVERWRITE)]}
+        {**named, "weight": 1, "request_headers_to_add": [_header(TO, socket, _OVERWRITE)]}
         for socket in target.sockets
     ]
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alcove.routing.envoy.names import KEY, SCANNED
+from alcove.routing.envoy.names import KEY, REROUTED, SCANNED, VIA
 from alcove.spaces.headers import BAGGAGE, KUBERNETES_ROUTE_AS, ROUTE_AS
-from alcove.spaces.hosts import LONGEST_LABEL
+from alcove.spaces.hosts import LONGEST_HOST, LONGEST_LABEL
 
 CARRIERS = "carriers"
 CARRIERS_AND_HOST = "carriers-and-host"
 ENTRY = "entry"
+NOBODY = "nobody"
 
 _READING = f"""
 local function first(headers, name)
@@ -88,12 +89,35 @@ function envoy_on_request(handle)
 end
 """
 
-_ENTER = """
+_ENTER = f"""
 function envoy_on_request(handle)
   local headers = handle:headers()
   local key = carried(headers) or prefix(headers:get(":authority"))
   if key then write(headers, key) end
+  local kind = string.match(headers:get("content-type") or "", "^application/grpc(.?)")
+  if kind and kind ~= "-" then headers:replace("{VIA}", "{REROUTED}") end
   settle(handle, key)
+end
+"""
+
+# What is said of the host is a name or nothing: whoever asks must not be able to write a page of ours.
+_TELL_NOBODY = f"""
+function envoy_on_request(handle)
+  local host = string.lower(handle:headers():get(":authority") or "")
+  local name = string.gsub(host, ":%d+$", "")
+  local plain = #name <= {LONGEST_HOST} and string.match(name, "^[a-z0-9._-]+$")
+  local said = plain and ("the host " .. plain) or "a host whose name is none"
+  local text = "Nobody serves " .. said .. ".\\n\\n"
+    .. "An Ingress of the class alcove or traefik-azds makes a host: kubectl get ingresses -A\\n"
+  local child = prefix(host)
+  if child and plain then
+    text = text .. "The prefix " .. child .. ".s. needs a space " .. child
+      .. " below the one that the host is of: alcove space list\\n"
+  end
+  text = text .. "These there are: alcove list-uris --all\\n"
+  local headers = {{[":status"] = "404", ["content-type"] = "text/plain; charset=utf-8"}}
+  headers["x-content-type-options"] = "nosniff"
+  handle:respond(headers, text)
 end
 """
 
@@ -101,4 +125,5 @@ SOURCES: Mapping[str, str] = {
     CARRIERS: _READING + _READ_CARRIERS,
     CARRIERS_AND_HOST: _READING + _WRITING + _READ_HOST_TOO,
     ENTRY: _READING + _WRITING + _ENTER,
+    NOBODY: _READING + _TELL_NOBODY,
 }

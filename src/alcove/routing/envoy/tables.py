@@ -38,22 +38,33 @@ _KUBERNETES = matching.header_like(KUBERNETES_ROUTE_AS, _ANYTHING)
 _BAGGAGE = matching.header_like(BAGGAGE, _MEMBER)
 
 
-def compile_outbound(plan: RoutePlan, settings: ProxySettings, caller: SpaceName | None) -> Body:
-    """Give the routes of what leaves a pod of the space ``caller``; equal for all pods of a space.
+def compile_table(plan: RoutePlan, settings: ProxySettings) -> Body:
+    """Give what decides for a request that leaves a pod and carries a key, or whose caller brings none.
 
-    A pod of a child space adds its space as key to what has none, towards addresses of the cluster only.
+    It is the same for the pods of every space, so it is made once for all of them.
     """
-    own = RouteKey(caller) if caller is not None and caller in plan.children else None
-    undecided = _standing(settings, own)
+    undecided = routes.pass_on(settings)
     branches = {
         destination.socket: _by_claim(
-            destination.claims, lambda choices: _leaving(settings, own, choices), undecided
+            destination.claims, lambda choices: _leaving(settings, choices), undecided
         )
         for destination in plan.destinations
     }
-    table = matching.match_header(AT, branches, _elsewhere(plan, own))
+    return matching.match_header(AT, branches, routes.pass_all())
+
+
+def compile_outbound(plan: RoutePlan, settings: ProxySettings, caller: SpaceName, table: Body) -> Body:
+    """Give the routes of what leaves a pod of the space ``caller``; equal for all pods of a space.
+
+    A pod of a child space adds its space as key to what has none, towards addresses of the cluster only.
+    ``table`` is that of ``compile_table``.
+    """
     unread = matching.any_of(_KUBERNETES, _BAGGAGE)
-    return _routes(OUTBOUND, matching.match_first([(_unscanned(unread), routes.scan(CARRIERS))], table))
+    first = [(_unscanned(unread), routes.scan(CARRIERS))]
+    if caller in plan.children:
+        own = _compile_keyless(plan, settings, RouteKey(caller))
+        first.append((matching.header_is(KEY, NO_KEY), own))
+    return _routes(OUTBOUND, matching.match_first(first, table))
 
 
 def compile_inbound(inbound: Inbound, settings: ProxySettings) -> Body:
@@ -72,7 +83,7 @@ def compile_inbound(inbound: Inbound, settings: ProxySettings) -> Body:
     return _routes(INBOUND, matching.match_first(first, table(lambda choices: _arriving(settings, choices))))
 
 
-def _leaving(settings: ProxySettings, own: RouteKey | None, choices: Choices) -> Body:
+def _leaving(settings: ProxySettings, choices: Choices) -> Body:
     # Who answers at a removed Service's address without a usable key would be corrected by that version's own
     # proxy if the key is of a space below it: the address has decided, so nobody may decide again.
     fallen = routes.Marks(once=True)
@@ -82,29 +93,30 @@ def _leaving(settings: ProxySettings, own: RouteKey | None, choices: Choices) ->
         else routes.send(settings, choices.otherwise, fallen)
     )
     branches = {NO_KEY + key: routes.send(settings, outcome) for key, outcome in choices.by_key.items()}
-    if own is not None:
-        outcome = choices.by_key.get(own, choices.otherwise)
-        marks = routes.Marks(key=own, once=own not in choices.by_key and choices.otherwise is not None)
-        branches[NO_KEY] = (
-            routes.pass_on(settings, marks) if outcome is None else routes.send(settings, outcome, marks)
-        )
     return matching.match_header(KEY, branches, standing)
 
 
-def _standing(settings: ProxySettings, own: RouteKey | None) -> Body:
-    branches = {} if own is None else {NO_KEY: routes.pass_on(settings, routes.Marks(key=own))}
-    return matching.match_header(KEY, branches, routes.pass_on(settings))
-
-
-def _elsewhere(plan: RoutePlan, own: RouteKey | None) -> Body:
-    unchanged = routes.pass_all()
-    if own is None:
-        return unchanged
+def _compile_keyless(plan: RoutePlan, settings: ProxySettings, own: RouteKey) -> Body:
+    """Decide for what has no key and gets the caller's: a short table, of what that key changes."""
+    marked = routes.Marks(key=own)
+    undecided = routes.pass_on(settings, marked)
+    branches = {
+        destination.socket: _by_claim(
+            destination.claims, lambda choices: _leaving_keyless(settings, own, choices), undecided
+        )
+        for destination in plan.destinations
+        if any(own in choices.by_key or choices.otherwise is not None for choices in destination.claims)
+    }
     address = extension("header", "HeaderInput", header_name=ADDRESS)
-    inside = matching.match_network(
-        address, [(plan.ranges, routes.pass_all(routes.Marks(key=own)))], unchanged
-    )
-    return matching.match_header(KEY, {NO_KEY: inside}, unchanged)
+    inside = [(plan.ranges, routes.pass_all(marked))]
+    elsewhere = matching.match_network(address, inside, routes.pass_all())
+    return matching.match_header(AT, branches, elsewhere)
+
+
+def _leaving_keyless(settings: ProxySettings, own: RouteKey, choices: Choices) -> Body:
+    outcome = choices.by_key.get(own, choices.otherwise)
+    marks = routes.Marks(key=own, once=own not in choices.by_key and choices.otherwise is not None)
+    return routes.pass_on(settings, marks) if outcome is None else routes.send(settings, outcome, marks)
 
 
 def _arriving(settings: ProxySettings, choices: Choices) -> Body:

@@ -105,7 +105,11 @@ FAMILY = ClusterObjects(
         endpoint_slice("peers.amy", "!10.1.0.7", ports={"http": 8080}),
     ],
     ingresses=[
-        ingress("dev", rule("dev.web.test", ("/", "web", "http"), ("/api", "api", 80))),
+        ingress(
+            "dev",
+            rule("dev.web.test", ("/", "web", "http"), ("/api", "api", 80)),
+            tls=[{"hosts": ["dev.web.test"], "secretName": "web-tls"}],
+        ),
         ingress("plain", rule("plain.test", ("/", "web", 80))),
     ],
     nodes=[{"metadata": {"name": "n1"}, "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}}],

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from tests.unit.app.observation.objects import Complaints, ingress, rule
 
-from alcove.app.observation.entries import observe_entries
+from alcove.app.observation.entries import observe_entries, observe_tls
 from alcove.app.observation.ranges import observe_node_ranges, observe_service_ranges
-from alcove.model import Entry, ServiceName, SpaceName
+from alcove.model import Entry, SecretName, ServiceName, SpaceName, TlsHost
 
 DEV, WEB = SpaceName("dev"), ServiceName("web")
+
+
+def entry(host: str, port: int | str = 80, path: str = "/", *, exact: bool = False) -> Entry:
+    return Entry(DEV, host, WEB, port, path, exact, ingress="entry")
 
 
 def observe(item: dict[str, Any]) -> tuple[set[Entry], list[str]]:
@@ -24,14 +28,58 @@ def test_hosts_and_paths_of_our_classes_are_entries(cls: str) -> None:
     found, heard = observe(
         ingress("dev", rule("Dev.Web.test", ("/", "web", 80), ("/a", "web", "http")), cls=cls)
     )
-    assert found == {Entry(DEV, "dev.web.test", WEB, 80), Entry(DEV, "dev.web.test", WEB, "http", "/a")}
+    assert found == {entry("dev.web.test"), entry("dev.web.test", "http", "/a")}
     assert not heard
 
 
 def test_the_class_may_stand_in_the_annotation() -> None:
     item = ingress("dev", rule("a.test", ("", "web", 80), kind="Exact"), cls="")
     item["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "traefik-azds"}
-    assert observe(item) == ({Entry(DEV, "a.test", WEB, 80, "/", exact=True)}, [])
+    assert observe(item) == ({entry("a.test", exact=True)}, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "exact"), [("Exact", True), ("Prefix", False), ("ImplementationSpecific", False)]
+)
+def test_a_path_is_exact_or_the_beginning_of_one(kind: str, exact: bool) -> None:
+    assert observe(ingress("dev", rule("a.test", ("/a", "web", 80), kind=kind))) == (
+        {entry("a.test", path="/a", exact=exact)},
+        [],
+    )
+
+
+TWO = (rule("a.test", ("/", "web", 80)), rule("b.test", ("/", "web", 80)))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "hosts", "told"),
+    [
+        ([{"hosts": ["A.test"], "secretName": "tls"}], {"a.test": "tls"}, []),
+        ([{"hosts": ["a.test", "b.test"], "secretName": "tls"}], {"a.test": "tls", "b.test": "tls"}, []),
+        ([{"secretName": "tls"}], {"a.test": "tls", "b.test": "tls"}, []),
+        ([{"hosts": ["*.test"], "secretName": "tls"}], {"a.test": "tls", "b.test": "tls"}, []),
+        (
+            [{"hosts": ["*.example"], "secretName": "tls"}],
+            {},
+            ["names the host '*.example', of which there is no rule"],
+        ),
+        (
+            [{"hosts": ["c.test"], "secretName": "tls"}],
+            {},
+            ["names the host 'c.test', of which there is no rule"],
+        ),
+        ([{"hosts": ["a.test"]}], {}, ["names no Secret"]),
+        ([{"hosts": ["a.test"], "secretName": "Not valid"}], {}, ["names no Secret"]),
+        ([{"hosts": 7, "secretName": "tls"}], {"a.test": "tls", "b.test": "tls"}, ["hosts is no list"]),
+        (7, {}, ["tls is no list"]),
+    ],
+)
+def test_hosts_with_tls_have_a_secret(blocks: Any, hosts: dict[str, str], told: list[str]) -> None:
+    heard = Complaints()
+    found = set(observe_tls(ingress("dev", *TWO, tls=blocks), heard))
+    assert found == {TlsHost(DEV, host, SecretName(f"dev/{name}")) for host, name in hosts.items()}
+    assert len(heard) == len(told) and all(why in each for why, each in zip(told, heard, strict=True))
+    assert not set(observe_tls(ingress("dev", *TWO, tls=blocks, cls="nginx"), heard))
 
 
 def test_ingresses_of_others_are_not_ours_to_judge() -> None:
@@ -40,9 +88,7 @@ def test_ingresses_of_others_are_not_ours_to_judge() -> None:
 
 def test_a_host_without_paths_goes_to_the_default() -> None:
     backend = {"service": {"name": "web", "port": {"number": 80}}}
-    assert observe(ingress("dev", {"host": "a.test"}, defaultBackend=backend))[0] == {
-        Entry(DEV, "a.test", WEB, 80)
-    }
+    assert observe(ingress("dev", {"host": "a.test"}, defaultBackend=backend))[0] == {entry("a.test")}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +98,10 @@ def test_a_host_without_paths_goes_to_the_default() -> None:
         (rule("", ("/", "web", 80)), "no DNS name"),
         (rule(f"{'a.' * 130}test", ("/", "web", 80)), "no DNS name"),
         (rule("b.test", ("x", "web", 80)), "does not begin with /"),
+        (rule("b.test", ("/a?b", "web", 80)), "no request has the path '/a?b'"),
+        (rule("b.test", ("/a#b", "web", 80)), "no request has the path '/a#b'"),
+        (rule("b.test", ("/a b", "web", 80)), "no request has the path '/a b'"),
+        (rule("b.test", ("/\ud800", "web", 80)), "no request has the path"),
         (rule("b.test", ("/", "No", 80)), "no valid name"),
         (rule("b.test", ("/", "web", 0)), "no port number"),
         ({"host": "b.test", "http": {"paths": [{"backend": {"resource": {}}}]}}, "no valid name"),
@@ -61,7 +111,7 @@ def test_a_host_without_paths_goes_to_the_default() -> None:
 )
 def test_a_rule_that_leads_nowhere_is_left_out_alone(broken: Any, why: str) -> None:
     found, heard = observe(ingress("dev", broken, rule("a.test", ("/", "web", 80))))
-    assert found == {Entry(DEV, "a.test", WEB, 80)} and len(heard) == 1 and why in heard[0]
+    assert found == {entry("a.test")} and len(heard) == 1 and why in heard[0]
 
 
 def test_a_default_without_a_host_is_told() -> None:

@@ -4,7 +4,7 @@ import stat
 import sys
 from pathlib import Path
 
-from alcove.embedded.images import builtin_images
+from alcove.embedded.images import OwnPart, builtin_images
 from alcove.embedded.images import machine as images_machine
 
 
@@ -47,8 +47,9 @@ def test_directories_of_programs_that_are_no_links_are_trees(machine: Path) -> N
 
 
 def test_the_own_image_runs_this_python(tmp_path: Path) -> None:
-    images = builtin_images("1.2")
-    image = images_machine.completed(images["docker.io/alcove/alcove:1.2"], tmp_path, ("/usr",))
+    own, _ = builtin_images("1.2", dict)
+    image = images_machine.completed(own.image(), tmp_path, ("/usr",))
+    assert image.reference == "docker.io/alcove/alcove:1.2"
     assert image.config.entrypoint == (sys.executable, "-m", "alcove")
     assert image.layers == (tmp_path,)
     assert any(Path(sys.executable).is_relative_to(tree) for tree in image.machine_trees)
@@ -58,3 +59,17 @@ def test_the_own_image_runs_this_python(tmp_path: Path) -> None:
         for other in image.machine_trees
         if one != other
     )
+
+
+def test_every_user_gets_to_the_trees_of_an_own_part(tmp_path: Path) -> None:
+    images_machine.make_own_layer(OwnPart("x", trees=("/root/.python/3",)), {}, tmp_path)
+    for place in ("root", "root/.python", "root/.python/3"):
+        assert stat.S_IMODE((tmp_path / place).stat().st_mode) == 0o755
+
+
+def test_files_are_copied_where_links_cannot_be(tmp_path: Path) -> None:
+    program = Path("/proc/self/status")  # on a file system of its own
+    images_machine.make_own_layer(OwnPart("x"), {"/opt/bin/program": program}, tmp_path)
+    copy = tmp_path / "opt/bin/program"
+    assert copy.read_text().startswith("Name:")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o755

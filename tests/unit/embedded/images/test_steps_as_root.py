@@ -26,7 +26,9 @@ async def launcher() -> AsyncIterator[LauncherClient]:
 
 @pytest.fixture
 def store(launcher: LauncherClient, tmp_path: Path) -> LocalImageStore:
-    return LocalImageStore(tmp_path / "images", step_runner=StepRunner(launcher), builtin=builtin_images("1"))
+    return LocalImageStore(
+        tmp_path / "images", step_runner=StepRunner(launcher), builtin=builtin_images("1", dict)
+    )
 
 
 async def build(store: LocalImageStore, tmp_path: Path, dockerfile: str) -> tuple[MergedTree, list[str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.embedded.images.samples import docker_archive, make_tar
 
-from alcove.embedded.images import LocalImageStore, own_part
+from alcove.embedded.images import LocalImageStore, OwnPart
 from alcove.embedded.ports import ImageError
 from alcove.errors import AlcoveError
 
@@ -51,12 +51,44 @@ async def test_a_name_that_is_none_is_told(store: LocalImageStore) -> None:
     assert error.value.reason == "InvalidImageName"
 
 
+OWN = "docker.io/alcove/agent:1"
+
+
 async def test_own_parts_are_built_in(tmp_path: Path, machine: Path) -> None:
-    part = own_part("alcove/agent:1", ("/opt/x/bin/agent",), ("/opt/x", "/usr/lib/y"))
-    store = LocalImageStore(tmp_path / "i", builtin={"alcove/agent:1": part}, machine_root=machine)
+    part = OwnPart(OWN, ("/opt/x/bin/agent",), ("/opt/x", "/usr/lib/y"))
+    store = LocalImageStore(tmp_path / "i", builtin=[part], machine_root=machine)
     image = await store.resolve("alcove/agent:1", "Never")
     assert image.machine_trees == ("/lib64", "/opt/x", "/usr")
-    assert (image.config.entrypoint, len(image.layers)) == (("/opt/x/bin/agent",), 1)
+    assert image.config.entrypoint == ("/opt/x/bin/agent",)
+    assert (image.layers[-1] / "opt/x").is_dir()
+    assert [known.reference for known in store.images()] == [OWN]
+
+
+async def test_an_own_part_has_files_of_this_machine_without_copying_them(
+    tmp_path: Path, machine: Path
+) -> None:
+    program = machine / "usr/bin/agent"
+    program.write_text("#!")
+    part = OwnPart(OWN, files=lambda: {"/opt/x/bin/agent": program})
+    store = LocalImageStore(tmp_path / "i", builtin=[part], machine_root=machine)
+    first = (await store.resolve("alcove/agent:1", "IfNotPresent")).layers[-1]
+    assert (first / "opt/x/bin/agent").samefile(program)
+    assert (await store.resolve("alcove/agent:1", "IfNotPresent")).layers[-1] == first
+    program.unlink()
+    program.write_text("#! new")
+    second = (await store.resolve("alcove/agent:1", "IfNotPresent")).layers[-1]
+    assert (second / "opt/x/bin/agent").read_text() == "#! new"
+
+
+async def test_an_own_part_whose_files_are_missing_says_what_to_do(tmp_path: Path, machine: Path) -> None:
+    def files() -> dict[str, Path]:
+        raise AlcoveError("the agent is missing", hint="make setup")
+
+    store = LocalImageStore(tmp_path / "i", builtin=[OwnPart(OWN, files=files)], machine_root=machine)
+    with pytest.raises(ImageError) as error:
+        await store.resolve("alcove/agent:1", "IfNotPresent")
+    assert error.value.reason == "ErrImagePull"
+    assert "the agent is missing (make setup)" in str(error.value)
 
 
 async def test_another_process_may_load_images(store: LocalImageStore, tmp_path: Path) -> None:

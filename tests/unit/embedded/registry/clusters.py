@@ -91,6 +91,8 @@ class Cluster:
         self.time = NOON
         self.admission = ChosenAdmission()
         self._uids = itertools.count(1)
+        self.busy_ports: set[int] = set()
+        """Where others listen on the machine."""
         self.open()
 
     def open(self) -> None:
@@ -103,6 +105,7 @@ class Cluster:
             self.catalog,
             clock=lambda: self.time,
             new_uid=lambda: f"uid-{next(self._uids)}",
+            is_free=lambda port: port not in self.busy_ports,
         )
         self.api = InProcessApi(self.store, self.catalog, self.registry, component="tests")
 

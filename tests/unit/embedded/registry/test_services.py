@@ -153,6 +153,14 @@ async def test_a_node_port_may_be_asked_for_once(cluster: Cluster) -> None:
     await refused(cluster, "valid ports is 30000-32767", type="NodePort", ports=outside)
 
 
+async def test_a_node_port_at_which_somebody_else_listens_is_not_given(cluster: Cluster) -> None:
+    first = (await service(cluster, "one", type="NodePort"))["ports"][0]["nodePort"]
+    await cluster.delete("services", "one")
+    cluster.busy_ports = {first, first + 1}
+    again = (await service(cluster, "one", type="NodePort"))["ports"][0]["nodePort"]
+    assert again not in cluster.busy_ports
+
+
 async def test_node_ports_go_with_the_type(cluster: Cluster) -> None:
     await service(cluster, type="NodePort")
     changed = (await cluster.patch("services", "a", {"spec": {"type": "ClusterIP"}})).object["spec"]

@@ -1,0 +1,17 @@
+/* Small files in a directory that others watch. */
+#ifndef ALCOVE_FILES_H
+#define ALCOVE_FILES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Makes the file have this content, for its owner and to be read by its group: a reader sees the old content
+ * or the new one, and who watches the directory sees one renaming. False, with errno, when it stays as it was.
+ */
+bool files_replace(const char *directory, const char *name, const char *content, size_t length);
+
+/* Reads at most size bytes. Gives how many, or -1 and errno; EFBIG when there are more. */
+ssize_t files_read(const char *path, char *content, size_t size);
+
+#endif

@@ -1,0 +1,137 @@
+"""What the one writer keeps in the cluster: aliases, copies of foreign Ingresses, the gateway's bootstrap.
+
+Each duty compares what should be with what is and writes the difference, so another writer, or a write that
+was lost, is made good by the next round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from alcove.admission.bootstrap import render_exchange_bootstrap, render_gateway_bootstrap
+from alcove.admission.containers import FIRST_EXCHANGE, PLACES
+from alcove.admission.settings import InjectionSettings
+from alcove.app.controlplane.aliases import apply_aliases, plan_aliases
+from alcove.app.controlplane.publishing import cluster_objects
+from alcove.app.controlplane.watching import ObjectStore
+from alcove.app.gateway.applying import apply_copies
+from alcove.app.gateway.certificates import ReadSecrets
+from alcove.app.gateway.copies import plan_copies
+from alcove.app.observation.reports import Report
+from alcove.app.observation.state import observe_state
+from alcove.kube import errors, resources
+from alcove.kube.client import KubeClient, PatchKind
+from alcove.model import ClusterState
+from alcove.spaces.tree import plan_tree
+
+GATEWAY_CONFIG = "alcove-gateway"
+"""The ConfigMap from which the gateway's pods take what their Envoys are started with."""
+_PAUSE_SECONDS = 0.2
+_ROUND_SECONDS = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """The duties of the replica that holds the lease."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        store: ObjectStore,
+        namespace: str,
+        *,
+        injection: Callable[[], InjectionSettings | None],
+    ) -> None:
+        """Write by ``client`` what follows from ``store``; ``namespace`` is our own."""
+        self._client = client
+        self._store = store
+        self._namespace = namespace
+        self._injection = injection
+        self._bootstraps: dict[str, str] = {}
+        self._told: set[Report] = set()
+
+    async def serve(self, holds: Callable[[], bool]) -> None:
+        """Go rounds after changes, and once in a while, for as long as the lease is held; until cancelled."""
+        with self._store.changes() as changed:
+            while True:
+                try:
+                    async with asyncio.timeout(_ROUND_SECONDS):
+                        await changed.wait()
+                except TimeoutError:
+                    self._bootstraps = {}
+                await asyncio.sleep(_PAUSE_SECONDS)
+                if holds():
+                    changed.clear()
+                    await self.work()
+
+    async def work(self) -> None:
+        """Go one round; a duty that fails is logged and keeps none of the others from being done."""
+        if not self._store.observed:
+            return
+        duties: tuple[Callable[[], Awaitable[None]], ...] = (
+            self._keep_aliases,
+            self._keep_copies,
+            self._keep_gateway,
+        )
+        for duty in duties:
+            try:
+                await duty()
+            except errors.KubeError as error:
+                _log.warning("%s: %s", duty.__name__.strip("_").replace("_", " "), error)
+
+    async def _keep_aliases(self) -> None:
+        await apply_aliases(self._client, plan_aliases(self._state()))
+
+    async def _keep_copies(self) -> None:
+        tree = plan_tree(self._state().spaces.values())
+        planned = plan_copies(self._store.items("ingresses"), tree)
+        failures = await apply_copies(self._client, planned.actions)
+        for report in {*planned.reports, *failures} - self._told:
+            _log.warning("%s", report)
+        self._told = {*planned.reports, *failures}
+
+    def _state(self) -> ClusterState:
+        state, _ = observe_state(cluster_objects(self._store, ReadSecrets()))
+        return state
+
+    async def _keep_gateway(self) -> None:
+        settings = self._injection()
+        wanted = {} if settings is None else render_gateway_config(settings)
+        if not wanted or wanted == self._bootstraps:
+            return
+        document: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": GATEWAY_CONFIG,
+                "namespace": self._namespace,
+                "labels": {"app.kubernetes.io/managed-by": "alcove"},
+            },
+            "data": wanted,
+        }
+        await self._client.patch(
+            resources.CONFIG_MAPS,
+            GATEWAY_CONFIG,
+            document,
+            kind=PatchKind.APPLY,
+            namespace=self._namespace,
+            field_manager="alcove-controlplane",
+            force=True,
+        )
+        self._bootstraps = wanted
+
+
+def render_gateway_config(settings: InjectionSettings) -> dict[str, str]:
+    """Give the ConfigMap's content: what the gateway's two Envoys, one after the other, are started with."""
+    exchange = render_exchange_bootstrap(settings, FIRST_EXCHANGE)
+    bootstrap = render_gateway_bootstrap(settings, PLACES)
+    return {
+        "exchange": msgspec.json.encode(exchange).decode(),
+        "bootstrap": msgspec.json.encode(bootstrap).decode(),
+    }

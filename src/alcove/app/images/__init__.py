@@ -1,0 +1,1 @@
+"""The use cases of ``alcove images``: the two images of this installation become archives."""

@@ -1,0 +1,101 @@
+"""What ``enable`` is about to do, as a value: to be shown, agreed to, and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alcove import errors
+from alcove.admission.markers import mapping
+from alcove.app.install import kinds
+from alcove.app.install.observing import Key, Present
+from alcove.app.install.preflight import Finding
+from alcove.app.install.settings import InstallSettings, Record
+from alcove.app.spaces.plans import Ending
+from alcove.kube.client import Object
+from alcove.model import SpaceName
+
+
+@dataclass(frozen=True, slots=True)
+class EnablePlan:
+    """The steps of one ``enable``, in order: ``replaces`` goes, ``objects`` come, ``removals`` go."""
+
+    settings: InstallSettings
+    objects: tuple[Object, ...]
+    question: str
+    """What the user must agree to first; empty when there is nothing to ask."""
+    warnings: tuple[str, ...] = ()
+    replaces: Ending | None = None
+    """A namespace ``azds`` that others made."""
+    removals: tuple[Key, ...] = ()
+
+
+def plan_enable(
+    objects: Sequence[Object],
+    settings: InstallSettings,
+    *,
+    present: Present,
+    findings: Sequence[Finding],
+    cluster: str,
+) -> EnablePlan:
+    """Plan to install ``objects`` into the cluster that is called ``cluster``.
+
+    Raises:
+        ConflictError: it cannot work there, or Helm has it in its hands; says why.
+    """
+    if present.helm_release:
+        raise errors.ConflictError(
+            f"Alcove was installed in {cluster} by Helm",
+            cause=f"it is the release {present.helm_release!r}, and two would undo each other's changes",
+            hint=f"change it by Helm: helm upgrade {present.helm_release} ...; "
+            "then choose a space: alcove space select",
+        )
+    refusals = [one for one in findings if one.refuses]
+    if refusals:
+        raise _refused(refusals)
+    ending = _ending(present) if present.is_foreign else None
+    return EnablePlan(
+        settings,
+        tuple(objects),
+        question=_question(settings, present, cluster),
+        warnings=tuple(str(one) for one in findings),
+        replaces=ending,
+        removals=() if ending else present.leftover,
+    )
+
+
+def _refused(refusals: Sequence[Finding]) -> errors.AlcoveError:
+    """Give one error for all that stands in the way; the first one's words carry it."""
+    first, *others = refusals
+    causes = "\n  and ".join(filter(None, [first.cause, *(str(one) for one in others)]))
+    return errors.ConflictError(f"Alcove cannot be installed: {first.what}", cause=causes, hint=first.hint)
+
+
+def _ending(present: Present) -> Ending:
+    uid = str(mapping(present.namespace or {}, "metadata").get("uid") or "")
+    return Ending(SpaceName(kinds.NAMESPACE), uid)
+
+
+def _question(settings: InstallSettings, present: Present, cluster: str) -> str:
+    told = list(_changes(settings, present, cluster))
+    return " ".join([*told, "Continue?"]) if told else ""
+
+
+def _changes(settings: InstallSettings, present: Present, cluster: str) -> Iterator[str]:
+    before = present.recorded
+    if before is None:
+        yield f"Alcove {settings.version} will be installed in {cluster}."
+    elif before.get(Record.VERSION) != settings.version:
+        yield f"Alcove {before.get(Record.VERSION)} in {cluster} will become {settings.version}."
+    elif before.get(Record.ENDPOINT) != settings.endpoint.value:
+        yield (
+            f"The endpoint of Alcove in {cluster} will change from {before.get(Record.ENDPOINT)} "
+            f"to {settings.endpoint.value}."
+        )
+    if present.is_foreign:
+        yield (
+            f"The namespace {kinds.NAMESPACE!r} was not made by Alcove: "
+            "it will be deleted with everything in it."
+        )
+    if present.foreign:
+        yield f"Alcove takes over what others made: {', '.join(map(str, present.foreign))}."

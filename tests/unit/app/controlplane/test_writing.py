@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.app.observation.objects import namespace, port, service
+
+from alcove.admission.settings import Images, InjectionSettings
+from alcove.app.controlplane.watching import ObjectStore, watched_by_controlplane
+from alcove.app.controlplane.writing import GATEWAY_CONFIG, Writer, render_gateway_config
+from alcove.app.observation.spaces import ALIASES_ANNOTATION
+from alcove.kube import resources
+from alcove.kube.client import WatchEvent
+from alcove.kube.fake import FakeKubeClient
+
+SETTINGS = InjectionSettings("1", Images("i", "p"), control_plane="10.96.0.9", trust="PEM")
+
+
+@pytest.fixture
+async def client() -> FakeKubeClient:
+    client = FakeKubeClient()
+    for name in ("azds", "dev", "amy"):
+        await client.create(resources.NAMESPACES, {"metadata": {"name": name}})
+    return client
+
+
+@pytest.fixture
+def store() -> ObjectStore:
+    names = [each.name for each in watched_by_controlplane("azds")]
+    store = ObjectStore(names)
+    for item in (namespace("dev"), namespace("amy", "dev")):
+        store.take("namespaces", WatchEvent("ADDED", item))
+    store.take("services", WatchEvent("ADDED", service("web.amy", port(80, "http"), address="10.96.0.2")))
+    for name in names:
+        store.take(name, WatchEvent("SYNCED", {}))
+    return store
+
+
+async def test_a_round_writes_aliases_and_the_gateways_bootstrap(
+    client: FakeKubeClient, store: ObjectStore
+) -> None:
+    await Writer(client, store, "azds", injection=lambda: SETTINGS).work()
+    annotations = (await client.get(resources.NAMESPACES, "amy"))["metadata"]["annotations"]
+    assert json.loads(annotations[ALIASES_ANNOTATION])["10.96.0.2"]["service"] == "web"
+    config = await client.get(resources.CONFIG_MAPS, GATEWAY_CONFIG, namespace="azds")
+    assert config["data"] == render_gateway_config(SETTINGS)
+
+
+async def test_nothing_is_written_before_everything_was_listed(client: FakeKubeClient) -> None:
+    store = ObjectStore(["namespaces"])
+    await Writer(client, store, "azds", injection=lambda: SETTINGS).work()
+    assert (await client.list(resources.CONFIG_MAPS)).items == []
+
+
+async def test_a_duty_that_fails_keeps_none_of_the_others_from_being_done(
+    client: FakeKubeClient, store: ObjectStore
+) -> None:
+    await client.delete(resources.NAMESPACES, "amy")
+    await Writer(client, store, "azds", injection=lambda: SETTINGS).work()
+    assert await client.get(resources.CONFIG_MAPS, GATEWAY_CONFIG, namespace="azds")
+
+
+def test_what_the_gateway_is_started_with_refers_to_nothing_that_is_not_filled_in() -> None:
+    for text in render_gateway_config(SETTINGS).values():
+        assert "$(" not in text
+        assert json.loads(text)["static_resources"]["listeners"]
