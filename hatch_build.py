@@ -20,15 +20,19 @@ class AgentHook(BuildHookInterface[Any]):
     def dependencies(self) -> list[str]:
         """Give the compiler's requirement when it will be needed."""
         agents = _build_agent(Path(self.root))
-        wanted = (agents.this_architecture(),) if _is_asked_for_editable() else agents.ARCHITECTURES
+        wanted = _wanted(agents, editable=_is_asked_for_editable())
         return [agents.compiler_requirement(Path(self.root))] if agents.stale(Path(self.root), wanted) else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build what is stale before files are collected; ``version`` is that of the build, not ours."""
         agents = _build_agent(Path(self.root))
-        agents.build(
-            Path(self.root), (agents.this_architecture(),) if version == "editable" else agents.ARCHITECTURES
-        )
+        agents.build(Path(self.root), _wanted(agents, editable=version == "editable"))
+
+
+def _wanted(agents: ModuleType, *, editable: bool) -> list[str]:
+    """Give the architectures to build for; a machine of another kind gets none, and runs no containers."""
+    known: tuple[str, ...] = agents.ARCHITECTURES
+    return [name for name in known if not editable or name == agents.this_architecture()]
 
 
 def _build_agent(root: Path) -> ModuleType:

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -67,18 +68,20 @@ def main() -> int:
         uris = set_the_stage(stage, undo)
         show(uris, amy_has_reviews=True)
         if options.keep:
-            say_what_to_try(uris, undo, stage)
+            say_what_to_try(uris)
         else:
             show_removal(uris)
         print(f"\nAll as it has to be, after {time.monotonic() - started:.0f} s.")
     except DemoError as error:
         print(f"\nFAILED: {error}", file=sys.stderr)
-        tell_state()
+        show_pods(hint="" if options.keep else "\n--keep leaves the cluster running, to look at it")
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
-        if not options.keep:
+        if options.keep:
+            say_how_to_end(undo, stage)
+        else:
             clean_up(undo, stage)
     return 0
 
@@ -105,8 +108,8 @@ def set_the_stage(stage: Stage, undo: list[list[str]]) -> dict[str, str]:
     if stage.embedded:
         undo.insert(0, ["alcove", "cluster", "reset", "-y", *stage.data])
         run("alcove", "cluster", "start", *stage.data)
-        load_images(stage)
-        run("alcove", "enable", "-y", "--space", "dev")
+        with building_images(stage):
+            run("alcove", "enable", "-y", "--space", "dev")
     else:
         enable_elsewhere(stage, undo)
     apply("dev", stage, suffix=host_suffix())
@@ -129,20 +132,29 @@ def set_the_stage(stage: Stage, undo: list[list[str]]) -> dict[str, str]:
     return list_uris()
 
 
-def load_images(stage: Stage) -> None:
-    """Build the images of all services, all at once."""
-    builds: list[subprocess.Popen[str]] = []
-    for service in views.HOPS:
-        argv = ["alcove", "cluster", "load-image", service, f"alcove/example-{service}:1", *stage.data]
-        print(f"{'' if builds else chr(10)}$ {shlex.join(argv)} &", flush=True)
-        build = subprocess.Popen(argv, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        builds.append(build)
-    print("$ wait", flush=True)
-    said = [build.communicate()[0] for build in builds]
-    for service, build, lines in zip(views.HOPS, builds, said, strict=True):
-        if build.returncode:
-            raise DemoError(f"the image of {service} cannot be made:\n{lines}")
-        print(lines.splitlines()[-1])
+@contextmanager
+def building_images(stage: Stage) -> Iterator[None]:
+    """Build the images of all services, all at once and beside what is done meanwhile."""
+    print()
+    builds: dict[str, subprocess.Popen[str]] = {}
+    try:
+        for service in views.HOPS:
+            argv = ["alcove", "cluster", "load-image", service, f"alcove/example-{service}:1", *stage.data]
+            print(f"$ {shlex.join(argv)} &", flush=True)
+            builds[service] = subprocess.Popen(
+                argv, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        yield
+        print("\n$ wait", flush=True)
+        for service, build in builds.items():
+            said = build.communicate()[0]
+            if build.returncode:
+                raise DemoError(f"the image of {service} cannot be made:\n{said}")
+            print(said.splitlines()[-1])
+    finally:
+        for build in builds.values():
+            with build:
+                build.kill()
 
 
 def enable_elsewhere(stage: Stage, undo: list[list[str]]) -> None:
@@ -186,19 +198,28 @@ def apply(space: str, stage: Stage, *, suffix: str = "") -> None:
 
 def list_uris() -> dict[str, str]:
     """Give the address of ``web`` in each space, as soon as there is one."""
-    run("alcove", "list-uris", "--all")
+    found: dict[str, str] = {}
+    for space, path in SPACES.items():
+        if found:  # enabling the cluster has selected the first
+            run("alcove", "space", "select", path)
+        found[space] = wait_for_uri()
+    return found
+
+
+def wait_for_uri() -> str:
+    """Give the address of ``web`` in the selected space; ``--all``: an ancestor may be who answers there."""
+    argv = ("alcove", "list-uris", "--all", "-o", "json")
     deadline = time.monotonic() + ADDRESS_SECONDS
-    while time.monotonic() < deadline:
-        rows = json.loads(read("alcove", "list-uris", "--all", "-o", "json"))
-        found = {
-            row["space"].rpartition("/")[2]: row["uri"]
-            for row in rows
-            if row["service"] == "web" and row["status"] == "Available"
-        }
-        if set(SPACES) <= set(found):
-            return found
+    while True:
+        text = read(*argv)
+        web = [row for row in json.loads(text) if row["service"] == "web" and row["status"] == "Available"]
+        if web or time.monotonic() > deadline:
+            print(f"\n$ {shlex.join(argv)}\n{text.rstrip()}")
+            break
         Event().wait(0.2)
-    raise DemoError(f"alcove list-uris shows no address for each of {', '.join(SPACES)}: {rows}")
+    if not web:
+        raise DemoError("the service web of this space has no address that can be used")
+    return str(web[0]["uri"])
 
 
 def show(uris: Mapping[str, str], *, amy_has_reviews: bool, patience: float = SETTLE_SECONDS) -> None:
@@ -220,19 +241,15 @@ def show_removal(uris: Mapping[str, str]) -> None:
     amy = views.views(uris, amy_has_reviews=False)[1]
     seen = views.look(amy, FALL_BACK_SECONDS)
     if not seen.complaints():
-        earlier = ", ".join(answers.get("reviews", "nobody") for answers in seen.earlier)
+        earlier = ", ".join(views.who_or_why(answers, "reviews") for answers in seen.earlier)
         which = f"request {len(seen.earlier) + 1}, after {earlier}" if earlier else "the very next request"
         print(f"\nThe reviews of dev answer Amy again: {which}.")
     show(uris, amy_has_reviews=False, patience=FALL_BACK_SECONDS)
 
 
-def say_what_to_try(uris: Mapping[str, str], undo: list[list[str]], stage: Stage) -> None:
+def say_what_to_try(uris: Mapping[str, str]) -> None:
     """Print how to go on by hand."""
-    print("\nStill running. In this shell:")
-    names = ("KUBECONFIG", "XDG_CONFIG_HOME") if stage.embedded else ("KUBECONFIG",)
-    for name in (*names, "PATH"):
-        value = f"{Path(sys.executable).parent}:$PATH" if name == "PATH" else os.environ[name]
-        print(f"  export {name}={value}")
+    amy = HERE / "manifests/amy.yaml"
     print("\nIn a browser, or by curl:")
     for space, uri in uris.items():
         print(f"  {uri:50} {'as everybody sees it' if space == 'dev' else f'as {space} sees it'}")
@@ -240,9 +257,17 @@ def say_what_to_try(uris: Mapping[str, str], undo: list[list[str]], stage: Stage
     print("\nTry:")
     print("  alcove space list")
     print("  alcove routes explain http://reviews.dev:8080/ --header azds-route-as:joe")
-    print("  kubectl delete -n amy service/reviews          # then ask as amy and as joe again")
-    print(f"  kubectl apply -n amy -f {HERE / 'manifests/amy.yaml'}")
+    print(f"  kubectl delete -n amy -f {amy}   # amy and joe see the reviews of dev")
+    print(f"  kubectl apply -n amy -f {amy}    # hers again, as soon as they run")
     print("  kubectl set env -n joe deployment/prices VERSION=v4")
+
+
+def say_how_to_end(undo: list[list[str]], stage: Stage) -> None:
+    """Print how a shell gets at what was left running, and how to take it away."""
+    print("\nStill running. In a shell:")
+    for name in ("KUBECONFIG", "XDG_CONFIG_HOME") if stage.embedded else ("KUBECONFIG",):
+        print(f"  export {name}={os.environ[name]}")
+    print(f"  export PATH={Path(sys.executable).parent}:$PATH")
     print("\nEnd it with:")
     for argv in undo:
         print(f"  {shlex.join(argv)}")
@@ -273,10 +298,11 @@ def read(*argv: str) -> str:
         raise DemoError(f"cannot run {argv[0]}: {error}") from error
 
 
-def tell_state() -> None:
+def show_pods(*, hint: str) -> None:
     """Show what runs, for whoever has to find out what went wrong."""
     subprocess.run(["kubectl", "get", "pods", "-A", "-o", "wide"], check=False, stdout=sys.stderr)
-    print("\n--keep leaves the cluster running, to look at it", file=sys.stderr)
+    if hint:
+        print(hint, file=sys.stderr)
 
 
 def clean_up(undo: list[list[str]], stage: Stage) -> None:

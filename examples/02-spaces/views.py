@@ -104,6 +104,12 @@ def _who(hop: Mapping[str, str]) -> str:
     return f"error ({hop['error']})" if "error" in hop else f"{hop['version']}@{hop['space']}"
 
 
+def who_or_why(answers: Answers, hop: str) -> str:
+    """Give who answered a hop, or why nobody did."""
+    reasons = (answer for answer in answers.values() if not _is_version(answer))
+    return answers.get(hop) or next(reasons, "nobody")
+
+
 def render_table(rows: Sequence[Seen]) -> str:
     """Give the views as rows, and who answered each hop as columns."""
     cells = [

@@ -139,6 +139,8 @@ static struct renewal fetch_once(struct exchange *self, const struct pending *pe
             (void)snprintf(reason, REASON_BYTES, "asked over %s: %s", self->settings->socket, result.reason);
         else if (self->answer.status != 200)
             describe_refusal(self, reason);
+        else if (self->answer.body_length == 0)
+            (void)snprintf(reason, REASON_BYTES, "the answer is empty");
     }
     if (*reason == '\0') {
         struct renewal renewal = renewal_after_success(clock_wall_ms(), self->answer.max_age_s);

@@ -28,7 +28,7 @@ __attribute__((format(printf, 2, 3))) static void append(struct rules *rules, co
     va_start(values, format);
     int written = vsnprintf(rules->bytes + rules->length, REDIRECT_RULES_BYTES - rules->length, format, values);
     va_end(values);
-    if (written > 0) /* the most ports there can be fill an eighth of it */
+    if (written > 0) /* it has room: the most ports that there can be fill half of it */
         rules->length += (size_t)written;
 }
 

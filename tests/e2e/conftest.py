@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -13,6 +14,7 @@ import pytest
 
 from tests.e2e import busybox
 from tests.e2e.kubectl import Kubectl, find_kubectl
+from tests.e2e.spaces import HTTP, REGISTRY, Spaces, open_spaces
 
 FOREIGN = os.environ.get("ALCOVE_E2E_KUBECONFIG", "")
 
@@ -43,15 +45,21 @@ def kubeconfig(cluster_directory: Path) -> Iterator[Path]:
     alcove("cluster", "reset", "-y", "--data-dir", str(cluster_directory / "data"), kubeconfig=path)
 
 
-def alcove(*arguments: str, kubeconfig: Path) -> str:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that need an enabled cluster come last: the others are of clusters that are not."""
+    items.sort(key=lambda item: "enabled" in getattr(item, "fixturenames", ()))
+
+
+def alcove(*arguments: str, kubeconfig: Path, settings: Path | None = None, seconds: float = 60) -> str:
     """Run the alcove command as a user does; give its stdout."""
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+    environment |= {"XDG_CONFIG_HOME": str(settings)} if settings else {}
     done = subprocess.run(
         [sys.executable, "-m", "alcove", *arguments],
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -70,3 +78,39 @@ def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
     cluster("wait", f"namespace/{namespace}", "--for=jsonpath={.status.phase}=Active", "--timeout=10s")
     yield cluster.within(namespace)
     cluster("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def enabled(kubeconfig: Path, cluster: Kubectl, cluster_directory: Path) -> Iterator[Kubectl]:
+    """The cluster with Alcove in it; one that was enabled before stays so."""
+    before = cluster.try_run("get", "configmap/alcove", "-n", "azds").code == 0
+    space, settings = f"e2e-root-{uuid.uuid4().hex[:6]}", cluster_directory / "settings"
+    wishes = ["--space", space, "--image-registry", REGISTRY, "--timeout", "120"]
+    if not before:
+        alcove("enable", "-y", *wishes, kubeconfig=kubeconfig, settings=settings, seconds=180)
+    yield cluster
+    cluster("delete", "namespace", space, "--wait=false", "--ignore-not-found")
+    if FOREIGN and not before:
+        alcove("disable", "-y", kubeconfig=kubeconfig, settings=settings, seconds=180)
+
+
+@pytest.fixture(scope="module")
+def spaces(enabled: Kubectl, kubeconfig: Path) -> Iterator[Spaces]:
+    """Spaces of the module's own."""
+    with open_spaces(kubeconfig, enabled) as spaces:
+        yield spaces
+
+
+@pytest.fixture(scope="session")
+def gateway(enabled: Kubectl) -> Iterator[tuple[str, int]]:
+    """Where the gateway is reached from this machine."""
+    within = enabled.within("azds")
+    if not FOREIGN:
+        ports = within.read("service/alcove-gateway")["spec"]["ports"]
+        yield "127.0.0.1", next(one["nodePort"] for one in ports if one["port"] == HTTP)
+        return
+    with within.running("port-forward", "service/alcove-gateway", f":{HTTP}") as forward:
+        assert forward.stdout is not None
+        told = re.search(r"127\.0\.0\.1:(\d+)", forward.stdout.readline())
+        assert told
+        yield "127.0.0.1", int(told[1])

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import secrets
+
 import click
 
 from alcove.app.install.checks import Check, Outcome
+from alcove.app.install.diagnosis import Diagnostician
 from alcove.app.spaces.composition import ClusterChoice
 from alcove.cli import context, output
 from alcove.cli.status import ask_cluster
 
 
 @click.command()
+@click.option("--canary", is_flag=True, help="Also send requests through a space that is made for it.")
 @context.cluster_options
 @output.format_option
-def doctor(cluster: ClusterChoice, output_format: str) -> int:
-    """Check the cluster, the installation and the proxies; exit code 1 when something fails."""
-    checks = ask_cluster(cluster, lambda diagnostician: diagnostician.examine())
+def doctor(canary: bool, cluster: ClusterChoice, output_format: str) -> int:
+    """Check the cluster, the installation and the proxies; exit code 1 when something fails.
+
+    --canary makes a space with a child, sends requests through every stage, and removes both.
+    """
+    token = secrets.token_hex(3) if canary else ""
+
+    async def work(diagnostician: Diagnostician) -> list[Check]:
+        found = await diagnostician.examine()
+        return [*found, *(await diagnostician.fly_canary(token) if token else ())]
+
+    checks = ask_cluster(cluster, work)
     if output_format == "table":
         for check in checks:
             _print(check)
@@ -26,8 +39,8 @@ def doctor(cluster: ClusterChoice, output_format: str) -> int:
 
 def _print(check: Check) -> None:
     first, *more = check.told.splitlines() or [""]
-    output.print_text(f"{check.outcome.value:<4}  {check.name:<15}  {first}".rstrip())
+    output.print_text(f"{check.outcome.value:<4}  {check.name:<19}  {first}".rstrip())
     for line in more:
-        output.print_text(f"{'':<23}{line.strip()}")
+        output.print_text(f"{'':<27}{line.strip()}")
     for line in check.hint.splitlines() if check.outcome is not Outcome.OK else ():
-        output.print_text(f"{'':<23}hint: {line}")
+        output.print_text(f"{'':<27}hint: {line}")

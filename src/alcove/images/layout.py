@@ -161,7 +161,7 @@ def _write_layer(directory: Path, tree: Tree) -> _Blob:
 
 def write_tree(stream: IO[bytes], tree: Tree) -> None:
     """Write a tree as a tar file: in the order of its paths, owned by root, without times."""
-    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 16) as archive:
         for path, node in with_parents(tree).items():
             _add(archive, path, node)
 

@@ -39,7 +39,12 @@ PROGRAM_DIRECTORIES = ("bin", "sbin", "lib", "lib64")
 
 def with_parents(tree: Tree) -> dict[str, Node]:
     """Give the tree in the order of its paths, with every directory that leads to something in it."""
-    parents = {str(parent) for path in tree for parent in Path(path).parents if str(parent) != "."}
+    parents: set[str] = set()
+    for path in tree:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in parents:
+            parents.add(parent)
+            parent = parent.rpartition("/")[0]
     return dict(sorted({**dict.fromkeys(parents, Directory()), **tree}.items()))
 
 

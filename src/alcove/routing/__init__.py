@@ -17,6 +17,7 @@ and a rebuild that changed nothing pushes nothing.
 * ``world``    the tree and the Services in the shape that planning asks for
 * ``choices``  who answers, per route key, for one Service and port
 * ``inbound``, ``entries``, ``classes``  the parts of a plan: at the destination, from outside, kinds of ports
+* ``certificates``  by which Secret a host is served with TLS; what is in Secrets never comes here
 * ``envoy``    the plan as Envoy resources, as plain JSON values of the protobuf mapping
 * ``snapshot`` the set for one node, checked before anybody sees it
 """

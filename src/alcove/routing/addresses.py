@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 
 
 @lru_cache(maxsize=1 << 16)  # a plan asks for the same few thousand addresses again and again
@@ -14,7 +22,12 @@ def render_address(address: str) -> str:
     Raises:
         ValueError: it is not an IP address.
     """
-    return str(ip_address(address))
+    return str(_parse(address))
+
+
+@lru_cache(maxsize=1 << 16)
+def _parse(address: str) -> IPv4Address | IPv6Address:
+    return ip_address(address)
 
 
 def render_socket(address: str, port: int) -> str:
@@ -34,7 +47,7 @@ def collapse_ranges(ranges: Iterable[str], addresses: Iterable[str]) -> tuple[st
     """Give the fewest networks (CIDR) that hold all ranges and all addresses and nothing else."""
     networks = [ip_network(each, strict=False) for each in ranges]
     known = _collapse(networks)
-    others = {ip_address(each) for each in addresses}
+    others = {_parse(each) for each in addresses}
     outside = [ip_network(each) for each in others if not any(each in network for network in known)]
     return tuple(str(network) for network in _collapse([*known, *outside]))
 

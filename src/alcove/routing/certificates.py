@@ -8,13 +8,15 @@ those of copied Ingresses are: ``SECRET-SPACE-alcove``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alcove.model import Certificate, ClusterState, RouteKey, SecretName, SpaceName
 from alcove.spaces.hosts import strip_prefix
 
 MISSING = "it does not exist, or the control plane may not read it"
+_MISSING = Certificate(fault=MISSING)
+_BESIDE = "-alcove"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,15 @@ class HostCertificate:
 class Certificates:
     """What the Ingresses want, and what there is."""
 
-    wanted: Mapping[tuple[SpaceName, str], Sequence[SecretName]] = field(default_factory=dict)
-    """The Secrets that a space has for a host, without the space's own prefix."""
+    wanted: Mapping[str, Mapping[SpaceName, Sequence[SecretName]]] = field(default_factory=dict)
+    """By host without prefix: the Secrets that each space has for it."""
     known: Mapping[SecretName, Certificate] = field(default_factory=dict)
+    beside: bool = False
+    """Whether any Secret is called like one that stands beside another."""
+
+    def wanting(self, inner: str, spaces: Iterable[SpaceName]) -> frozenset[SpaceName]:
+        """Give those of the spaces that have Secrets for a host."""
+        return frozenset(self.wanted.get(inner, ())) & frozenset(spaces)
 
     def choose(
         self, host: str, *, inner: str, chain: Sequence[SpaceName], key: RouteKey | None = None
@@ -55,20 +63,25 @@ class Certificates:
             chain: The spaces whose Secrets count, the owner of the host first.
             key: The space that the prefix names.
         """
-        candidates: list[SecretName] = []
-        for space in chain:
-            for secret in self.wanted.get((space, inner), ()):
-                beside = name_for_space(secret, key) if key else secret
-                candidates += [secret, *([beside] if beside in self.known and beside != secret else [])]
-        if not candidates:
+        last: SecretName | None = None
+        for secret in self._candidates(inner, chain, key):
+            certificate = self.known.get(secret)
+            if certificate is not None and not certificate.fault and certificate.covers(host):
+                return HostCertificate(secret)
+            last = secret
+        if last is None:
             return None
-        found = next((each for each in candidates if self._usable(each, host)), candidates[-1])
-        certificate = self.known.get(found, Certificate(fault=MISSING))
-        return HostCertificate(found, certificate.fault, certificate.covers(host))
+        return HostCertificate(last, self.known.get(last, _MISSING).fault, covered=False)
 
-    def _usable(self, secret: SecretName, host: str) -> bool:
-        certificate = self.known.get(secret)
-        return certificate is not None and not certificate.fault and certificate.covers(host)
+    def _candidates(
+        self, inner: str, chain: Sequence[SpaceName], key: RouteKey | None
+    ) -> Iterator[SecretName]:
+        wanted = self.wanted.get(inner, {})
+        for space in chain:
+            for secret in wanted.get(space, ()):
+                yield secret
+                if key and self.beside and (beside := name_for_space(secret, key)) in self.known:
+                    yield beside
 
 
 NO_CERTIFICATES = Certificates()
@@ -76,13 +89,14 @@ NO_CERTIFICATES = Certificates()
 
 def observe_certificates(state: ClusterState) -> Certificates:
     """Give the certificates of a state."""
-    wanted: dict[tuple[SpaceName, str], list[SecretName]] = {}
+    wanted: dict[str, dict[SpaceName, list[SecretName]]] = {}
     for each in sorted(state.tls, key=lambda each: (each.space, each.host, each.secret)):
         inner = strip_prefix(each.host.lower(), RouteKey(each.space))
-        wanted.setdefault((each.space, inner), []).append(each.secret)
-    return Certificates(wanted, state.certificates)
+        wanted.setdefault(inner, {}).setdefault(each.space, []).append(each.secret)
+    beside = any(name.endswith(_BESIDE) for name in state.certificates)
+    return Certificates(wanted, state.certificates, beside)
 
 
 def name_for_space(secret: SecretName, space: str) -> SecretName:
     """Give the name of the Secret for a space's hosts that stands beside another."""
-    return SecretName(f"{secret}-{space}-alcove")
+    return SecretName(f"{secret}-{space}{_BESIDE}")

@@ -140,18 +140,17 @@ def _plan_host(world: World, claim: _Claim, certificates: Certificates) -> Gatew
 
 
 def _certificates(world: World, claim: _Claim, certificates: Certificates) -> Mapping[str, HostCertificate]:
-    if not any(
-        (space, claim.inner) in certificates.wanted
-        for space in (claim.owner, *world.below.get(claim.owner, ()))
-    ):
+    inner, owner = claim.inner, claim.owner
+    wanting = certificates.wanting(inner, (owner, *world.below.get(owner, ())))
+    if not wanting:
         return {}
     found: dict[str, HostCertificate | None] = {}
     if claim.plain:
-        found[claim.inner] = certificates.choose(claim.inner, inner=claim.inner, chain=(claim.owner,))
+        found[inner] = certificates.choose(inner, inner=inner, chain=(owner,))
+    alone = (owner,) if wanting == {owner} else None
     for key, name in claim.prefixed.items():
-        chain = world.tree.chain(SpaceName(key))
-        down = chain[chain.index(claim.owner) :: -1]
-        found[name] = certificates.choose(name, inner=claim.inner, chain=down, key=key)
+        down = alone or [each for each in reversed(world.tree.chain(SpaceName(key))) if each in wanting]
+        found[name] = certificates.choose(name, inner=inner, chain=down, key=key)
     return {name: served for name, served in found.items() if served is not None}
 
 

@@ -6,28 +6,25 @@ version, and nothing is pushed; two processes agree on versions without talking.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alcove.model import SpaceName
+from alcove.model import RouteKey, SpaceName
+from alcove.routing.envoy.contents import Part, find_references, hash_content
 from alcove.routing.envoy.gateway import NO_SECRETS, Secrets, compile_gateway
 from alcove.routing.envoy.names import (
     CLUSTER_TYPE,
     LISTENER_TYPE,
-    REROUTED,
-    REROUTED_HTTP1,
     ROUTES_TYPE,
     SECRET_TYPE,
     Body,
     ProxySettings,
 )
-from alcove.routing.envoy.pods import Resources, compile_own, compile_space
-from alcove.routing.envoy.tables import compile_table
+from alcove.routing.envoy.pods import Resources, compile_common, compile_own, compile_space, inbound_of
+from alcove.routing.envoy.tables import Table, compile_table
+from alcove.routing.inbound import Inbound
 from alcove.routing.plan import RoutePlan
 
-_VERSION_LENGTH = 16
 _SECRETS = "tls_certificate_sds_secret_configs"
 _NAMED_BY = {CLUSTER_TYPE: "clusters", ROUTES_TYPE: "route_config_name", SECRET_TYPE: _SECRETS}
 """The field that refers to resources of a type."""
@@ -74,32 +71,71 @@ class Snapshot:
     version: str
 
 
+Sealed = Sequence[tuple[str, Resource]]
+"""Resources with their types."""
+
+
+class Compiler:
+    """Compiles plan after plan under the same settings.
+
+    What several nodes have is compiled once; what is as it was in the plan before is the same object again.
+    """
+
+    def __init__(self, settings: ProxySettings) -> None:
+        """Begin with nothing to use again."""
+        self._settings = settings
+        self._table: Table | None = None
+        self._spaces: dict[SpaceName, tuple[Part, Part, Sealed]] = {}
+        self._own: dict[tuple[str, ...], tuple[Inbound, Sealed]] = {}
+
+    def compile(
+        self, plan: RoutePlan, nodes: Iterable[Node], *, secrets: Secrets = NO_SECRETS
+    ) -> Mapping[Node, Snapshot]:
+        """Give every node its snapshot.
+
+        Args:
+            plan: What is decided.
+            nodes: Whose snapshots.
+            secrets: The certificates of the gateway, of which it gets those that the plan refers to.
+
+        Raises:
+            BrokenSnapshotError: a reference leads nowhere; nothing of it may be published.
+        """
+        table = self._table = compile_table(plan, self._settings, self._table)
+        common = _resources(compile_common(plan, self._settings))
+        wanted = list(nodes)
+        pods = [node for node in wanted if isinstance(node, PodNode)]
+        self._spaces = {space: self._of_space(space, table) for space in {node.space for node in pods}}
+        self._own = {each: self._of_pod(plan, each) for each in {node.addresses for node in pods}}
+        found: dict[Node, Snapshot] = {}
+        for node in wanted:
+            if isinstance(node, GatewayNode):
+                found[node] = seal_snapshot(_resources(compile_gateway(plan, self._settings, secrets)))
+            else:
+                own = self._own[node.addresses][1]
+                found[node] = seal_snapshot([*common, *self._spaces[node.space][2], *own])
+        return found
+
+    def _of_space(self, space: SpaceName, table: Table) -> tuple[Part, Part, Sealed]:
+        keyless = table.keyless.get(RouteKey(space), table.plain)
+        before = self._spaces.get(space)
+        if before is not None and before[1] is keyless and before[0].version == table.keyed.version:
+            return before
+        return table.keyed, keyless, _resources(compile_space(space, table))
+
+    def _of_pod(self, plan: RoutePlan, addresses: tuple[str, ...]) -> tuple[Inbound, Sealed]:
+        inbound = inbound_of(plan, addresses)
+        before = self._own.get(addresses)
+        if before is not None and before[0] == inbound:
+            return before
+        return inbound, _resources(compile_own(inbound, self._settings))
+
+
 def compile_snapshots(
     plan: RoutePlan, nodes: Iterable[Node], settings: ProxySettings, *, secrets: Secrets = NO_SECRETS
 ) -> Mapping[Node, Snapshot]:
-    """Give every node its snapshot. What nodes have in common is compiled once and is the same object.
-
-    Args:
-        plan: What is decided.
-        nodes: Whose snapshots.
-        settings: What an installation decides.
-        secrets: The certificates of the gateway, of which it gets those that the plan refers to.
-
-    Raises:
-        BrokenSnapshotError: a reference leads nowhere; nothing of it may be published.
-    """
-    table = compile_table(plan, settings)
-    shared: dict[SpaceName, Sequence[tuple[str, Resource]]] = {}
-    found: dict[Node, Snapshot] = {}
-    for node in nodes:
-        if isinstance(node, GatewayNode):
-            found[node] = seal_snapshot(_resources(compile_gateway(plan, settings, secrets)))
-            continue
-        if node.space not in shared:
-            shared[node.space] = _resources(compile_space(plan, settings, node.space, table))
-        own = _resources(compile_own(plan, settings, node.addresses))
-        found[node] = seal_snapshot([*shared[node.space], *own])
-    return found
+    """Compile one plan; see ``Compiler``."""
+    return Compiler(settings).compile(plan, nodes, secrets=secrets)
 
 
 def seal_snapshot(resources: Iterable[tuple[str, Resource]]) -> Snapshot:
@@ -149,37 +185,9 @@ def _check(resources: Iterable[tuple[str, Resource]]) -> None:
         raise BrokenSnapshotError(f"names do not match what refers to them: {sorted(missing)}")
 
 
-def hash_content(content: object) -> str:
-    """Give the version of any JSON value; equal for equal values, whatever their order of keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:_VERSION_LENGTH]
-
-
 def _resources(compiled: Resources) -> list[tuple[str, Resource]]:
     return [
-        (kind, Resource(body["name"], body, hash_content(body), frozenset(_references(body))))
+        (kind, Resource(body["name"], body, hash_content(body), frozenset(find_references(body))))
         for kind, bodies in compiled.items()
         for body in bodies
     ]
-
-
-def _references(content: object) -> Iterator[tuple[str, str]]:
-    """Give what a resource refers to, with the field that does; the scripts that it brings among them."""
-    if isinstance(content, list):
-        for value in content:
-            yield from _references(value)
-    elif isinstance(content, dict):
-        for field, value in content.items():
-            if field in ("cluster", "route_config_name"):
-                yield ("clusters" if field == "cluster" else field), value
-            elif field in ("clusters", _SECRETS):
-                for each in value:
-                    yield from ((field, each["name"]),) if "name" in each else _references(each)
-            elif field == "cluster_header":
-                yield from (("clusters", name) for name in (REROUTED, REROUTED_HTTP1))
-            elif field == "source_codes":
-                yield from ((field, name) for name in value)
-            elif field == "config" and "name" in value:
-                yield field, value["name"]
-            else:
-                yield from _references(value)

@@ -3,18 +3,23 @@
 What is in ``Any`` fields is found by its type's name, so every message that a resource may hold must have
 been imported: the list below is what compiled resources hold. An unknown type or field is a programming error
 and raises.
+
+A ``Part`` of a resource is encoded once and its bytes are put where it stands. Protobuf allows that: fields
+may come in any order, and a field that holds a message is its length and its bytes.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from google.protobuf import descriptor_pool, json_format, message_factory
 
+from alcove.routing.envoy.contents import Part, has_parts
 from alcove.xds.resources import Resource
+from alcove.xds.wire import opening
 
 _MODULES = (
     "envoy.config.cluster.v3.cluster_pb2",
@@ -41,19 +46,60 @@ _MODULES = (
 )
 
 
-def encode_resource(type_url: str, name: str, version: str, body: Mapping[str, Any]) -> Resource:
-    """Give a resource of its body in the JSON mapping of protobuf; equal versions must have equal bodies.
+class Encoder:
+    """Encodes resources; parts that the resources of the round before had are not encoded again."""
 
-    Raises:
-        google.protobuf.json_format.ParseError: the body is not of this type.
-    """
-    message = json_format.ParseDict(body, _message(type_url)())
-    return Resource(type_url, name, version, message.SerializeToString(deterministic=True))
+    def __init__(self) -> None:
+        """Know no part yet."""
+        for module in _MODULES:
+            importlib.import_module(module)
+        self._parts: dict[tuple[str, str], bytes] = {}
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    def encode(self, type_url: str, name: str, version: str, body: Mapping[str, Any]) -> Resource:
+        """Give a resource of its body in the JSON mapping of protobuf; equal versions must have equal bodies.
+
+        Raises:
+            google.protobuf.json_format.ParseError: the body is not of this type.
+        """
+        return Resource(type_url, name, version, self._message(_descriptor(type_url.partition("/")[2]), body))
+
+    def forget(self) -> None:
+        """End a round: parts that it did not use are forgotten."""
+        self._parts, self._kept = self._kept, {}
+
+    def _message(self, descriptor: Any, content: Mapping[str, Any]) -> bytes:
+        plain = {field: value for field, value in content.items() if not has_parts(value)}
+        message = json_format.ParseDict(plain, message_factory.GetMessageClass(descriptor)())
+        encoded = [message.SerializeToString(deterministic=True)]
+        for field in content.keys() - plain.keys():
+            encoded += self._field(descriptor.fields_by_name[field], content[field])
+        return b"".join(encoded)
+
+    def _field(self, field: Any, value: Any) -> Iterator[bytes]:
+        """Yield a field that holds parts: a message, several, or several by their names."""
+        kind = field.message_type
+        if kind.GetOptions().map_entry:
+            inner = kind.fields_by_name["value"].message_type
+            for key in sorted(value):
+                name = key.encode()
+                found = self._value(inner, value[key])
+                entry = opening(1, len(name)) + name + opening(2, len(found)) + found
+                yield opening(field.number, len(entry)) + entry
+        else:
+            for each in value if isinstance(value, list) else [value]:
+                found = self._value(kind, each)
+                yield opening(field.number, len(found)) + found
+
+    def _value(self, descriptor: Any, content: Mapping[str, Any]) -> bytes:
+        if not isinstance(content, Part):
+            return self._message(descriptor, content)
+        key = (descriptor.full_name, content.version)
+        if key not in self._kept:
+            self._kept[key] = self._parts.get(key) or self._message(descriptor, dict(content))
+        return self._kept[key]
 
 
 @lru_cache
-def _message(type_url: str) -> Any:
-    for module in _MODULES:
-        importlib.import_module(module)
-    descriptor = descriptor_pool.Default().FindMessageTypeByName(type_url.partition("/")[2])
-    return message_factory.GetMessageClass(descriptor)
+def _descriptor(name: str) -> Any:
+    return descriptor_pool.Default().FindMessageTypeByName(name)

@@ -24,10 +24,10 @@ _ANY_VALUE = 2
 
 def resource_head(type_url: str, name: str, version: str, size: int) -> bytes:
     """Give what precedes a body of ``size`` bytes as an entry of a response's ``resources``."""
-    any_head = _text(_ANY_TYPE, type_url) + _opening(_ANY_VALUE, size)
+    any_head = _text(_ANY_TYPE, type_url) + opening(_ANY_VALUE, size)
     head = _text(_RESOURCE_NAME, name) + _text(_RESOURCE_VERSION, version)
-    head += _opening(_RESOURCE_BODY, len(any_head) + size) + any_head
-    return _opening(_RESPONSE_RESOURCE, len(head) + size) + head
+    head += opening(_RESOURCE_BODY, len(any_head) + size) + any_head
+    return opening(_RESPONSE_RESOURCE, len(head) + size) + head
 
 
 def response(
@@ -47,12 +47,12 @@ def response(
 
 def _text(number: int, value: str) -> bytes:
     encoded = value.encode()
-    return _opening(number, len(encoded)) + encoded
+    return opening(number, len(encoded)) + encoded
 
 
-def _opening(number: int, size: int) -> bytes:
+def opening(number: int, size: int) -> bytes:
     """Give the tag and length of a length-delimited field."""
-    return bytes((number << 3 | 2,)) + _varint(size)
+    return _varint(number << 3 | 2) + _varint(size)
 
 
 def _varint(value: int) -> bytes:

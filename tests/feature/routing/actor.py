@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import ssl
 import sys
 from typing import Any
 
 _grpc: Any = importlib.import_module("grpc")  # the library brings no types
+_SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 _SAY = "/echo.Echo/Say"
 
 
@@ -29,6 +31,10 @@ class Pod:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 line, *fields = head.rstrip().split("\r\n")
                 headers = [field.split(": ", 1) if ": " in field else [field[:-1], ""] for field in fields]
+                if any(name.lower() == "upgrade" for name, _ in headers):
+                    writer.write(_SWITCHED)
+                    await self.serve_tcp(reader, writer)
+                    return
                 answer = json.dumps({"pod": self.name, "line": line, "headers": headers}).encode()
                 writer.write(b"HTTP/1.1 200 Fine\r\nX-Case: Kept\r\nContent-Length: %d\r\n\r\n" % len(answer))
                 writer.write(answer)
@@ -83,9 +89,42 @@ class Pod:
             writer.close()
         return {"first": first.strip(), "second": second.strip()}
 
-    async def grpc(self, address: str, port: int, host: str, metadata: list[list[str]]) -> Any:
-        named = [("grpc.default_authority", host)]
-        async with _grpc.aio.insecure_channel(f"{address}:{port}", options=named) as channel:
+    async def enter(
+        self, address: str, port: int, host: str, head: str, protocol: str = "http/1.1", keep: str = ""
+    ) -> Any:
+        """Open a connection with TLS by a name, believe whatever certificate comes, and say something."""
+        reader, writer = self.kept.get(keep) or await asyncio.open_connection(
+            address, port, ssl=_credulous(protocol), server_hostname=host
+        )
+        socket = writer.get_extra_info("ssl_object")
+        certificate = ssl.DER_cert_to_PEM_cert(socket.getpeercert(True))
+        found = {"certificate": certificate, "protocol": socket.selected_alpn_protocol()}
+        if protocol == "h2":
+            return {**found, "body": await _ask_http2(reader, writer, host)}
+        writer.write(head.encode())
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines[1:])}
+        body = (await reader.readexactly(int(headers.get("content-length", 0)))).decode()
+        if lines[0].split(" ")[1] == "101":
+            body = (await reader.readline()).decode().strip()
+        if keep:
+            self.kept[keep] = reader, writer
+        else:
+            writer.transport.abort()
+        return {**found, "status": lines[0].split(" ", 1)[1], "headers": headers, "body": body}
+
+    async def grpc(
+        self, address: str, port: int, host: str, metadata: list[list[str]], trusted: str = ""
+    ) -> Any:
+        """Call over HTTP/2; with TLS when an authority is given that is trusted."""
+        target, named = f"{address}:{port}", [("grpc.default_authority", host)]
+        if trusted:
+            secure = _grpc.ssl_channel_credentials(trusted.encode())
+            named.append(("grpc.ssl_target_name_override", host))
+            opened = _grpc.aio.secure_channel(target, secure, options=named)
+        else:
+            opened = _grpc.aio.insecure_channel(target, options=named)
+        async with opened as channel:
             call = channel.unary_unary(_SAY)(b"", metadata=[(key, value) for key, value in metadata])
             answer = json.loads(await call)
             answer["answered"] = [[key, value] for key, value in await call.initial_metadata()]
@@ -99,6 +138,38 @@ class Pod:
             return {"error": error.details()}
         except (OSError, EOFError, TimeoutError) as error:
             return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _credulous(protocol: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols([protocol])
+    return context
+
+
+async def _ask_http2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> str:
+    """Speak as little HTTP/2 as one GET needs: no header is compressed, and none of the answer's is read."""
+    fields = [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", host)]
+    block = b"".join(
+        bytes((0, len(name))) + name.encode() + bytes((len(value),)) + value.encode()
+        for name, value in fields
+    )
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0) + _frame(1, 5, 1, block))
+    body = b""
+    while True:
+        head = await reader.readexactly(9)
+        content = await reader.readexactly(int.from_bytes(head[:3], "big"))
+        kind, flags = head[3], head[4]
+        if kind in (3, 7):  # the stream or the connection was given up
+            raise ConnectionResetError(content.hex())
+        body += content if kind == 0 else b""
+        if flags & 1 and kind in (0, 1):
+            writer.transport.abort()
+            return body.decode()
+
+
+def _frame(kind: int, flags: int, stream: int, content: bytes = b"") -> bytes:
+    return len(content).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + content
 
 
 async def run(name: str) -> None:

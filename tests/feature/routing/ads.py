@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from alcove.routing.snapshot import Snapshot, hash_content
+from alcove.routing.envoy.contents import hash_content
+from alcove.routing.snapshot import Snapshot
 
 _MESSAGES = [
     "envoy.config.listener.v3.listener_pb2",
@@ -106,6 +107,13 @@ class Discovery(_ads.AggregatedDiscoveryServiceServicer):  # type: ignore[misc] 
             done = self._changed.wait_for(lambda: bool(self.refused) or self._current(node), timeout=10)
         assert done and not self.refused, self.refused or f"{node} has not accepted its snapshot"
 
+    def wait_refused(self) -> str:
+        """Wait until a node has refused something, and forget it; give what it said."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: bool(self.refused), timeout=10), "nothing was refused"
+            said, self.refused = self.refused[0], []
+        return said
+
     def _current(self, node: str) -> bool:
         return all(
             self._accepted.get((node, kind)) == self.version(node, kind)
@@ -113,7 +121,7 @@ class Discovery(_ads.AggregatedDiscoveryServiceServicer):  # type: ignore[misc] 
         )
 
     def version(self, node: str, kind: str) -> str:
-        named = self._snapshots[node].resources[kind]
+        named = self._snapshots[node].resources.get(kind, {})
         return hash_content({name: each.version for name, each in named.items()})
 
     def StreamAggregatedResources(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:  # noqa: N802
@@ -134,7 +142,7 @@ class Discovery(_ads.AggregatedDiscoveryServiceServicer):  # type: ignore[misc] 
                         version_info=version,
                         type_url=kind,
                         nonce=version,
-                        resources=self._encoded[node][kind],
+                        resources=self._encoded[node].get(kind, []),
                     )
 
     def _note(self, node: str, request: Any) -> None:

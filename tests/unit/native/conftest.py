@@ -19,6 +19,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCES = REPOSITORY / "native" / "agent"
+DRIVER = Path(__file__).with_name("driver.c")
 PATIENCE_SECONDS = 15.0
 # For the one program that is linked statically: the first cross-compilation on a machine builds a C library.
 COLD_BUILD_SECONDS = 240
@@ -82,7 +83,11 @@ class Agent:
 
     def start(self, *command: str, options: tuple[str, ...] = (), **popen: Any) -> Run:
         """Supervise ``command``."""
-        argv = [*self.prefix, "supervise", *options, "--", *command]
+        return self.begin("supervise", *options, "--", *command, **popen)
+
+    def begin(self, *arguments: str, **popen: Any) -> Run:
+        """Start with these arguments."""
+        argv = [*self.prefix, *arguments]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(argv, **{**streams, **popen})
         self._runs.append(process)
@@ -117,6 +122,26 @@ class Agent:
                     stream.close()
 
 
+class Driver:
+    """The program that asks the agent's pure parts; see driver.c."""
+
+    def __init__(self, program: Path) -> None:
+        self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, name: str, *numbers: int, content: bytes = b"") -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{' '.join([name, *map(str, numbers)])}\n".encode() + content)
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line.endswith(b"\n"), f"it ended with {self._process.wait(PATIENCE_SECONDS)} at {content!r}"
+        return line[:-1].decode()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 def wait_gone(pid: int) -> None:
     """Wait for the end of a process that need not be a child of ours."""
     try:
@@ -137,6 +162,13 @@ def wait_until(condition: Callable[[], bool]) -> None:
         select.select([], [], [], 0.005)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what builds programs out of the time a test may take: whichever comes first would pay for all."""
+    for item in items:
+        if item.path.parent == DRIVER.parent and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(func_only=True))
+
+
 def build(*arguments: str, directory: Path = SOURCES) -> None:
     subprocess.run([sys.executable, str(directory / "build.py"), *arguments], check=True)
 
@@ -147,6 +179,15 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("agent")
     build("--for-tests", str(directory))
     return directory
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    directory = tmp_path_factory.mktemp("driver")
+    build("--for-tests", str(directory), "--driver", str(DRIVER))
+    driver = Driver(directory / DRIVER.stem)
+    yield driver
+    driver.close()
 
 
 @pytest.fixture(scope="session")

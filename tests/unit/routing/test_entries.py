@@ -112,7 +112,6 @@ def test_a_childs_rules_may_have_its_prefix_and_paths_of_their_own(host: str, pa
 )
 def test_a_host_that_only_a_child_has_exists_with_its_prefix_and_below(host: str, answer: str | None) -> None:
     assert enter(host, "/", Entry(AMY, "amy.s.x.example", WEB, 80)) == answer
-    assert enter(f"amyx.s.{host}", "/", Entry(AMY, "amy.s.x.example", WEB, 80)) is None
 
 
 def test_siblings_that_have_a_host_each_keep_theirs() -> None:

@@ -10,8 +10,9 @@ from tests.unit.routing.router import Request, route_in
 from tests.unit.routing.worlds import any_name, any_state
 
 from alcove.model import ClusterState, Endpoint, Port, Service, ServiceName, Space, SpaceName
+from alcove.routing.envoy.contents import hash_content
 from alcove.routing.envoy.names import CLUSTER_TYPE, LISTENER_TYPE, ROUTES_TYPE, ProxySettings
-from alcove.routing.envoy.pods import Resources, compile_own, compile_space
+from alcove.routing.envoy.pods import Resources, compile_common, compile_own, compile_space, inbound_of
 from alcove.routing.envoy.tables import compile_table
 from alcove.routing.plan import RoutePlan, plan_routes
 from alcove.routing.snapshot import (
@@ -22,7 +23,6 @@ from alcove.routing.snapshot import (
     Resource,
     check_references,
     compile_snapshots,
-    hash_content,
     seal_snapshot,
 )
 
@@ -30,10 +30,13 @@ DEV = SpaceName("dev")
 
 
 def make_resources() -> Resources:
-    plan = RoutePlan(children=frozenset({DEV}))
-    shared = compile_space(plan, ProxySettings(), DEV, compile_table(plan, ProxySettings()))
-    own = compile_own(RoutePlan(), ProxySettings(), ())
-    return copy.deepcopy({kind: [*shared[kind], *own.get(kind, [])] for kind in shared})
+    plan, settings = RoutePlan(children=frozenset({DEV})), ProxySettings()
+    common = compile_common(plan, settings)
+    space = compile_space(DEV, compile_table(plan, settings))
+    own = compile_own(inbound_of(plan, ()), settings)
+    kinds = common.keys() | space.keys()
+    found = {kind: [each for part in (common, space, own) for each in part.get(kind, [])] for kind in kinds}
+    return copy.deepcopy(found)
 
 
 @given(any_state(), any_name)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alcove.model import RouteKey
-from alcove.spaces.hosts import EntryHost, is_label, parse_host, render_host
+from alcove.spaces.hosts import EntryHost, is_host, is_label, parse_host, render_host, strip_prefix
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,34 @@ def test_a_host_longer_than_dns_allows_is_refused() -> None:
 @given(st.text(max_size=300))
 def test_random_authorities_never_raise(authority: str) -> None:
     parse_host(authority)
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("web", True),
+        ("web.example.com", True),
+        ("", False),
+        ("*.example.com", False),
+        ("Web.example.com", False),
+        ("web..com", False),
+        ("web.com.", False),
+        (".".join(["a" * 63] * 4), False),
+        (".".join(["a" * 62] * 4), True),
+    ],
+)
+def test_a_host_is_labels_and_no_wildcard(text: str, valid: bool) -> None:
+    assert is_host(text) is valid
+
+
+@pytest.mark.parametrize(
+    ("host", "rest"),
+    [
+        ("amy.s.web.example.com", "web.example.com"),
+        ("bob.s.web.example.com", "bob.s.web.example.com"),
+        ("web.example.com", "web.example.com"),
+        ("amy.s.amy.s.web", "amy.s.web"),
+    ],
+)
+def test_only_the_prefix_of_one_space_is_taken_off(host: str, rest: str) -> None:
+    assert strip_prefix(host, RouteKey("amy")) == rest

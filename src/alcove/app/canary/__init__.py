@@ -3,7 +3,7 @@
 ::
 
     alcove canary serve   in a pod: HTTP/1, WebSockets, gRPC, and a protocol in which the server speaks first
-    alcove canary ask     in a pod: requests on standard input, a JSON object a line, results on standard output
+    alcove canary ask     in a pod: requests on stdin, a JSON object a line, results on stdout
 
 ``alcove doctor`` sends it through every stage of a cluster, and the end-to-end tests ask it everything else.
 Both are ordinary programs of a pod: what they meet is what applications meet.

@@ -7,10 +7,11 @@
  grpc    target ``host:port``, metadata, authority                        name, headers, answered
  tcp     host, port, say, keep                                            first, second
  ws      url, headers, say                                                first, second
+ load    seconds, streams [such requests], see *loading*                  runs
 ======= ================================================================ ==================================
 
 ``keep`` names a connection that is used again by the next request of that name. What goes wrong is a result
-with ``error``.
+with ``error``. Every result says when it was there, ``at`` by ``time.time``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 import grpc
 
+from alcove.app.canary.loading import put_load
 from alcove.app.canary.serving import GRPC_METHOD
 
 _SECONDS = 10.0
@@ -46,10 +49,16 @@ class Asker:
 
     async def ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Make one request; never raises for what the other side does."""
+        result = await self._ask(asked)
+        return {**result, "at": time.time()}
+
+    async def _ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if asked.get("do") == "load":
+            return await put_load(asked)
         kinds = {"http": self._http, "grpc": self._grpc, "tcp": self._tcp, "ws": self._ws}
         kind = kinds.get(str(asked.get("do")))
         if kind is None:
-            return {"error": f"do is one of {', '.join(kinds)}"}
+            return {"error": f"do is one of {', '.join(kinds)}, load"}
         try:
             async with asyncio.timeout(float(asked.get("seconds", _SECONDS))):
                 return await kind(asked)

@@ -13,6 +13,8 @@ import grpc
 from aiohttp import WSMsgType, web
 
 GRPC_METHOD = "/alcove.Canary/Say"
+_LONG = 1 << 20
+"""Bytes of a request's line and of a header: proxies must pass what applications accept."""
 _SERVICE, _, _SAY = GRPC_METHOD[1:].partition("/")
 
 
@@ -32,7 +34,9 @@ async def open_canary(name: str, ports: Ports, *, host: str = "") -> AsyncIterat
         application = web.Application(client_max_size=64 << 20)
         application.router.add_get("/ws", _Canary(name).talk)
         application.router.add_route("*", "/{path:.*}", _Canary(name).answer)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=1, max_line_size=_LONG, max_field_size=_LONG
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, host or None, ports.http).start()

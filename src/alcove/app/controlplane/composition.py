@@ -35,7 +35,7 @@ from alcove.kube.http import open_client
 from alcove.pki import DAY
 from alcove.routing.envoy.names import ProxySettings
 from alcove.xds.credentials import Credentials
-from alcove.xds.encoding import encode_resource
+from alcove.xds.encoding import Encoder
 from alcove.xds.publisher import Publisher
 from alcove.xds.server import ServerSettings, open_server
 
@@ -60,7 +60,7 @@ class ControlPlane:
         self.routes = RoutePublisher(
             self.store,
             self.publisher,
-            encode_resource,
+            Encoder(),
             settings=ProxySettings(),
             fallback=make_fallback(now, now + _FALLBACK_SECONDS),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from alcove.app.controlplane.batching import collect
 from alcove.app.controlplane.nodes import observe_nodes
@@ -13,17 +14,25 @@ from alcove.app.controlplane.settings import BatchSettings
 from alcove.app.controlplane.watching import ObjectStore
 from alcove.app.gateway.certificates import ReadSecrets, SecretReader
 from alcove.app.observation.reports import Report
-from alcove.app.observation.state import ClusterObjects, observe_state
+from alcove.app.observation.state import ClusterObjects, Memory, observe_state
 from alcove.model import ClusterState
 from alcove.pki import KeyPair
 from alcove.routing.envoy.names import ProxySettings
 from alcove.routing.plan import RoutePlan, plan_routes
-from alcove.routing.snapshot import BrokenSnapshotError, Node, Resource, Snapshot, compile_snapshots
+from alcove.routing.snapshot import BrokenSnapshotError, Compiler, Node, Resource, Snapshot
 from alcove.xds import resources as xds
 from alcove.xds.publisher import Publisher
 
-Encode = Callable[[str, str, str, Mapping[str, object]], xds.Resource]
-"""Gives a resource of its type, name, version and body."""
+
+class ResourceEncoder(Protocol):
+    """Makes what is sent of what was compiled."""
+
+    def encode(self, type_url: str, name: str, version: str, body: Mapping[str, Any]) -> xds.Resource:
+        """Give a resource; equal versions have equal bodies."""
+
+    def forget(self) -> None:
+        """End a round: what it did not use may be forgotten."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +44,7 @@ class RoutePublisher:
         self,
         store: ObjectStore,
         publisher: Publisher,
-        encode: Encode,
+        encoder: ResourceEncoder,
         *,
         settings: ProxySettings,
         fallback: KeyPair,
@@ -43,8 +52,9 @@ class RoutePublisher:
         """Read from ``store``, publish to ``publisher``; hosts without a certificate get ``fallback``."""
         self._store = store
         self._publisher = publisher
-        self._encoder = _Encoder(encode)
-        self._settings = settings
+        self._encoder = _Encoder(encoder)
+        self._memory = Memory()
+        self._compiler = Compiler(settings)
         self._secrets = SecretReader()
         self._fallback = fallback
         self._held: ReadSecrets | None = None
@@ -59,7 +69,7 @@ class RoutePublisher:
         if not self._store.observed or not self._may_begin(watches):
             return False
         held = self._secrets.read(self._store.all_items(watches))
-        state, reports = observe_state(cluster_objects(self._store, held))
+        state, reports = observe_state(cluster_objects(self._store, held), self._memory)
         nodes = observe_nodes(self._store.items("proxies"), self._store.items("own"))
         if (state, nodes, held) == (self.state, self._nodes, self._held):
             return False
@@ -67,7 +77,7 @@ class RoutePublisher:
         _log_reports(reports)
         try:
             distinct, secrets = dict.fromkeys(nodes.values()), held.render(self._fallback)
-            self._publish(compile_snapshots(plan, distinct, self._settings, secrets=secrets), nodes)
+            self._publish(self._compiler.compile(plan, distinct, secrets=secrets), nodes)
         except BrokenSnapshotError:
             # Our own mistake: everybody keeps what they have, and the next change is another chance.
             _log.exception("nothing is published: the routes do not fit together")
@@ -115,14 +125,15 @@ def cluster_objects(store: ObjectStore, held: ReadSecrets) -> ClusterObjects:
 class _Encoder:
     """Encodes each resource once, however many proxies have it and however often it is built again."""
 
-    def __init__(self, encode: Encode) -> None:
-        self._encode = encode
+    def __init__(self, encoder: ResourceEncoder) -> None:
+        self._encoder = encoder
         self._resources: dict[tuple[str, str, str], xds.Resource] = {}
 
     def encode(self, snapshots: Mapping[Node, Snapshot]) -> dict[Node, xds.Snapshot]:
         kept: dict[tuple[str, str, str], xds.Resource] = {}
         found = {node: xds.Snapshot(self._each(snapshot, kept)) for node, snapshot in snapshots.items()}
         self._resources = kept
+        self._encoder.forget()
         return found
 
     def _each(
@@ -136,7 +147,7 @@ class _Encoder:
                 yield kept[key]
 
     def _new(self, kind: str, resource: Resource) -> xds.Resource:
-        return self._encode(kind, resource.name, resource.version, resource.body)
+        return self._encoder.encode(kind, resource.name, resource.version, resource.body)
 
 
 def _log_reports(reports: Iterable[Report]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from alcove.admission.markers import Object, annotations_of, mapping, sequence
-from alcove.app.gateway.copies import SPACE_ANNOTATION, is_copy
+from alcove.app.gateway.bodies import SPACE_ANNOTATION, is_copy
 from alcove.app.gateway.links import Link
 from alcove.app.gateway.reaching import observe_entrance
 from alcove.app.observation.entries import CLASSES, find_class

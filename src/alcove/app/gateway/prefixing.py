@@ -95,7 +95,7 @@ def _prefixed(host: str, space: str, claimed: Mapping[str, str], complain: Compl
         )
         return ""
     if name in claimed:
-        complain(f"{name!r} is a host of the Ingress {claimed[name]}: it is not copied for {space}")
+        complain(f"{name!r} comes from the Ingress {claimed[name]}: it is not copied for {space}")
         return ""
     return name
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from alcove.errors import AlcoveError
 from alcove.images import layout, recipes
 
 DEFAULT_PREFIX = "alcove"
@@ -45,6 +46,8 @@ def export_images(path: Path, prefix: str, say: Callable[[str], None]) -> Writte
     Raises:
         AlcoveError: as ``build_images``.
     """
+    if not path.parent.is_dir():
+        raise AlcoveError(f"there is no directory {path.parent}", hint=f"mkdir -p {path.parent}")
     say(f"Collecting the images of {prefix}")
     return _write(path, [recipes.proxy_recipe(prefix), recipes.control_plane_recipe(prefix)])
 

@@ -55,11 +55,12 @@ def handed_out(objects: Iterable[Object]) -> tuple[Right, ...]:
 
 
 def escalation(objects: Iterable[Object]) -> tuple[Right, ...]:
-    """Give the rights that allow to write roles without holding what they hold."""
+    """Give the rights that allow to write and to bind roles without holding what they hold."""
     found = {kinds.resource_of(item) for item in objects} & set(_ROLES)
     return tuple(
-        Right("escalate", one.group, one.plural, kinds.NAMESPACE if one.namespaced else "")
+        Right(verb, one.group, one.plural, kinds.NAMESPACE if one.namespaced else "")
         for one in sorted(found, key=str)
+        for verb in ("bind", "escalate")
     )
 
 

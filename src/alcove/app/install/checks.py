@@ -13,9 +13,10 @@ from enum import Enum
 from alcove import __version__
 from alcove.admission.sweep import Cause
 from alcove.app.install import kinds, preflight
-from alcove.app.install.statuses import NAMES, Installation, summarize, sweep
+from alcove.app.install.pods import counted
+from alcove.app.install.statuses import NAMES, Installation, orphans, summarize, sweep
 from alcove.app.observation.reports import Report
-from alcove.kube.client import Object
+from alcove.kube.client import Object, object_key
 
 _SHOWN = 5
 _ROTATION = (
@@ -117,6 +118,15 @@ def check_versions(seen: Installation) -> Check:
             f"this command is {__version__}, the installation is {seen.version}",
             f"use that version, or bring the cluster to {__version__}: alcove enable",
         )
+    if lost := orphans(seen):
+        spaces = sorted({object_key(pod)[0] for pod in lost})
+        return Check(
+            name,
+            Outcome.WARN,
+            f"{counted(len(lost), 'proxy', 'proxies')} of an installation that is gone, with its last routes "
+            f"({', '.join(spaces)})",
+            f"restart them: alcove space create {spaces[0]} --restart",
+        )
     outdated = [one for one in sweep(seen) if one.cause is Cause.OUTDATED]
     if outdated:
         versions = ", ".join(sorted({one.detail or "unknown" for one in outdated}))
@@ -124,8 +134,8 @@ def check_versions(seen: Installation) -> Check:
         return Check(
             name,
             Outcome.WARN,
-            f"{len(outdated)} pods have proxies of other versions ({versions}), in {where}",
-            f"restart them: kubectl rollout restart deployment -n {outdated[0].namespace}",
+            f"{counted(len(outdated), 'proxy', 'proxies')} of other versions ({versions}), in {where}",
+            f"restart them: alcove space create {outdated[0].namespace} --restart",
         )
     return Check(name, Outcome.OK, f"all are {__version__}")
 
@@ -138,7 +148,8 @@ def check_missed(seen: Installation) -> Check:
     missed = [one for one in sweep(seen) if one.cause is not Cause.OUTDATED]
     if not missed:
         connected = sum(row.connected for row in summarize(seen).spaces or ())
-        return Check(name, Outcome.OK, f"{connected} proxies have got their routes")
+        has = f"{counted(connected, 'proxy', 'proxies')} {'has' if connected == 1 else 'have'}"
+        return Check(name, Outcome.OK, f"{has} got routes")
     lines = [
         f"{one.namespace}/{one.name}: {one.cause.value}{f' ({one.detail})' if one.detail else ''}"
         for one in missed[:_SHOWN]
@@ -146,7 +157,12 @@ def check_missed(seen: Installation) -> Check:
     more = [f"and {len(missed) - _SHOWN} more"] if len(missed) > _SHOWN else []
     mended = next((one for one in missed if one.is_mended_by_recreation), None)
     hint = f"alcove space create {mended.namespace} --restart" if mended else ""
-    return Check(name, Outcome.WARN, "\n  ".join([f"{len(missed)} pods have no proxy", *lines, *more]), hint)
+    return Check(
+        name,
+        Outcome.WARN,
+        "\n  ".join([f"{counted(len(missed), 'pod')} without a proxy", *lines, *more]),
+        hint,
+    )
 
 
 def check_surroundings(seen: preflight.Surroundings) -> Check:

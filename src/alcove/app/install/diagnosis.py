@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from alcove import errors
 from alcove.admission import configuration
-from alcove.app.install import checks, kinds, running, trials
+from alcove.app.gateway.faults import report_entries
+from alcove.app.install import canary, checks, kinds, running, trials
 from alcove.app.install.checks import Check
 from alcove.app.install.inspecting import inspect
 from alcove.app.install.observing import find, observe_surroundings
@@ -86,6 +87,17 @@ class Diagnostician:
             await self._check_objects(),
         ]
 
+    async def fly_canary(self, token: str) -> list[Check]:
+        """Send a canary through every stage; ``token`` makes its namespaces' names unlike any others.
+
+        Raises:
+            KubeError: the cluster does not answer, or does not know the caller.
+        """
+        seen = await inspect(self._client)
+        if seen is None:
+            return []
+        return [checks.check_trial(trial) async for trial in canary.fly(self._client, seen, token)]
+
     async def list_up(self, *, inherited: bool) -> Listed:
         """Give what runs in the selected space, with ``inherited`` also what it has from above.
 
@@ -125,9 +137,9 @@ class Diagnostician:
 
     async def _check_objects(self) -> Check:
         try:
-            _, reports = await fetch_state(self._client)
+            state, reports = await fetch_state(self._client)
         except kube_errors.ForbiddenError as error:
             if error.code == 401:
                 raise
             return Check("objects", checks.Outcome.SKIP, error.message)
-        return checks.check_reports(reports)
+        return checks.check_reports(sorted({*reports, *report_entries(state)}))

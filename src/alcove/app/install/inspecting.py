@@ -32,6 +32,7 @@ async def inspect(client: KubeClient) -> Installation | None:
     return Installation(
         mapping(record, "data"),
         deployments,
+        await find(client, resources.SERVICES, kinds.SERVICE, namespace=kinds.NAMESPACE),
         await find(client, resources.SERVICES, kinds.GATEWAY, namespace=kinds.NAMESPACE),
         await list_objects(client, resources.NAMESPACES, "") or (),
         await list_objects(client, resources.PODS, ""),

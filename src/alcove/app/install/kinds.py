@@ -17,6 +17,7 @@ GATEWAY = "alcove-gateway"
 """The gateway's Deployment, Service and account, and the ConfigMap that tells its pods how to begin."""
 CERTIFICATES = "alcove-certificates"
 TLS_READER = "alcove-tls"
+READER = "alcove-reader"
 CLASS_CONTROLLER = "alcove.dev/gateway"
 
 COMPONENT = "app.kubernetes.io/component"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from alcove.admission.markers import labels_of, mapping
+from alcove.admission.markers import is_marked, labels_of, mapping
 from alcove.app.install import access, kinds
 from alcove.app.install.preflight import Surroundings
 from alcove.kube import errors, resources
@@ -48,6 +48,8 @@ class Present:
     """Objects outside of ``azds`` that have our names, and others made."""
     leftover: tuple[Key, ...] = ()
     """Objects of ours that are not wanted any more."""
+    orphans: Mapping[str, int] = field(default_factory=dict)
+    """How many pods have proxies of an installation that is gone, by namespace."""
 
     @property
     def is_foreign(self) -> bool:
@@ -89,6 +91,7 @@ async def observe_present(client: KubeClient, objects: Sequence[Object]) -> Pres
         _release_of(record),
         tuple(sorted(foreign, key=str)),
         tuple(key for key in ours if key not in wanted and not _written_by_control_plane(key)),
+        await count_proxied(client) or {} if record is None else {},
     )
 
 
@@ -132,6 +135,22 @@ async def find(client: KubeClient, resource: Resource, name: str, *, namespace: 
         if not _absent(error):
             raise
         return None
+
+
+async def count_proxied(client: KubeClient) -> dict[str, int] | None:
+    """Give how many living pods have a proxy, by namespace; None where pods may not be listed."""
+    try:
+        pods = (await client.list(resources.PODS)).items
+    except errors.ForbiddenError as error:
+        if error.code == 401:
+            raise
+        return None
+    found: dict[str, int] = {}
+    for pod in pods:
+        if is_marked(pod) and "deletionTimestamp" not in mapping(pod, "metadata"):
+            where = object_key(pod)[0]
+            found[where] = found.get(where, 0) + 1
+    return found
 
 
 async def _find_all(client: KubeClient, keys: Iterable[Key]) -> dict[Key, Object]:

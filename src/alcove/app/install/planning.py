@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alcove import errors
 from alcove.admission.markers import mapping
 from alcove.app.install import kinds
 from alcove.app.install.observing import Key, Present
+from alcove.app.install.pods import counted
 from alcove.app.install.preflight import Finding
 from alcove.app.install.settings import InstallSettings, Record
 from alcove.app.spaces.plans import Ending
 from alcove.kube.client import Object
 from alcove.model import SpaceName
+
+_MAKE_SPACE = "alcove space select NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +55,33 @@ def plan_enable(
         )
     refusals = [one for one in findings if one.refuses]
     if refusals:
-        raise _refused(refusals)
+        raise _refused(refusals, installed=present.recorded is not None)
     ending = _ending(present) if present.is_foreign else None
     return EnablePlan(
         settings,
         tuple(objects),
         question=_question(settings, present, cluster),
-        warnings=tuple(str(one) for one in findings),
+        warnings=(*map(str, findings), *_warn_of_orphans(present)),
         replaces=ending,
         removals=() if ending else present.leftover,
     )
 
 
-def _refused(refusals: Sequence[Finding]) -> errors.AlcoveError:
+def _warn_of_orphans(present: Present) -> Iterator[str]:
+    if present.orphans:
+        count = counted(sum(present.orphans.values()), "pod")
+        yield (
+            f"{count} ({', '.join(sorted(present.orphans))}) with proxies of an installation that is gone, "
+            "and its last routes; afterwards restart them: "
+            f"alcove space create {min(present.orphans)} --restart"
+        )
+
+
+def _refused(refusals: Sequence[Finding], *, installed: bool) -> errors.AlcoveError:
     """Give one error for all that stands in the way; the first one's words carry it."""
     first, *others = refusals
+    if installed:
+        first = replace(first, hint=f"Alcove is there already: for a space, {_MAKE_SPACE}. Else {first.hint}")
     causes = "\n  and ".join(filter(None, [first.cause, *(str(one) for one in others)]))
     return errors.ConflictError(f"Alcove cannot be installed: {first.what}", cause=causes, hint=first.hint)
 

@@ -50,3 +50,8 @@ def tell_age(moment: str, now: float) -> str:
     seconds = max(0, int(now - then))
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
     return f"{seconds // size}{unit} ago"
+
+
+def counted(number: int, what: str, many: str = "") -> str:
+    """Give a number of things; ``many`` where the plural has more than an s."""
+    return f"{number} {what if number == 1 else many or what + 's'}"

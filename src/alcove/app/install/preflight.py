@@ -93,6 +93,9 @@ def _nodes(nodes: Sequence[Object] | None) -> Iterator[Finding]:
         yield Finding("you may not list nodes", cause="whether Alcove can run on them is not known")
         return
     linux = [node for node in nodes if _told(node, "operatingSystem", "linux") == "linux"]
+    if not linux:
+        yield Finding("no node runs Linux", cause="Alcove's own pods need one", refuses=True)
+        return
     yield from _versions(linux)
     yield from _architectures(linux)
     if windows := _names(node for node in nodes if node not in linux):
@@ -100,8 +103,6 @@ def _nodes(nodes: Sequence[Object] | None) -> Iterator[Finding]:
             f"pods on Windows are reached, and do not route what they send ({windows})",
             cause="there is no redirect on Windows",
         )
-    if not linux:
-        yield Finding("no node runs Linux", cause="Alcove's own pods need one", refuses=True)
 
 
 def _versions(nodes: Sequence[Object]) -> Iterator[Finding]:

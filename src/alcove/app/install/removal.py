@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from alcove import errors
-from alcove.admission.markers import is_marked, mapping
+from alcove.admission.markers import mapping
 from alcove.app.gateway.prefixing import COPY_LABEL
 from alcove.app.install import kinds
-from alcove.app.install.observing import Key, is_ours, list_ours
+from alcove.app.install.observing import Key, count_proxied, is_ours, list_ours
 from alcove.app.observation.spaces import ALIASES_ANNOTATION
 from alcove.app.spaces.creation import RESTARTED_AT
 from alcove.app.spaces.observing import ROLE_BINDINGS, Workload, list_objects, observe_contents
 from alcove.app.spaces.plans import Action, Ending
-from alcove.kube import errors as kube_errors
 from alcove.kube import resources
 from alcove.kube.client import KubeClient, Object, Selection, object_key
 from alcove.model import SpaceName
@@ -67,7 +66,7 @@ async def observe_installed(client: KubeClient) -> Installed:
         for one in await list_objects(client, resources.CONFIG_MAPS, kinds.NAMESPACE) or ()
         if object_key(one)[1] == kinds.INSTALLATION
     ]
-    proxied = await _count_proxied(client)
+    proxied = await count_proxied(client)
     return Installed(
         own,
         str(mapping(record[0], "metadata", "annotations").get(kinds.HELM_RELEASE) or "") if record else "",
@@ -146,21 +145,6 @@ def _warnings(seen: Installed, restarted_at: str) -> Iterator[str]:
             f"pods that run keep their proxies and the last routes until they are made anew ({count} in "
             f"{where}): alcove disable --restart, or kubectl rollout restart"
         )
-
-
-async def _count_proxied(client: KubeClient) -> dict[str, int] | None:
-    try:
-        pods = (await client.list(resources.PODS)).items
-    except kube_errors.ForbiddenError as error:
-        if error.code == 401:
-            raise
-        return None
-    found: dict[str, int] = {}
-    for pod in pods:
-        if is_marked(pod) and "deletionTimestamp" not in mapping(pod, "metadata"):
-            where = object_key(pod)[0]
-            found[where] = found.get(where, 0) + 1
-    return found
 
 
 async def _list_traces(client: KubeClient) -> list[Key]:

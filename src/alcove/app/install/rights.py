@@ -56,6 +56,15 @@ TLS_RULES: tuple[Object, ...] = (_rule("", ["secrets"], _READ),)
 """What the control plane may in a namespace whose owner binds it: read the TLS secrets of Ingresses."""
 
 
+READER_RULES: tuple[Object, ...] = (
+    _rule("", ["configmaps"], ["get"], only=[kinds.INSTALLATION]),
+    _rule("", ["services"], ["get"], only=[kinds.GATEWAY]),
+    _rule("apps", ["deployments"], ["get"], only=[kinds.CONTROL_PLANE, kinds.GATEWAY]),
+)
+"""What everybody whom the cluster knows may: learn the host suffix, where the gateway is, and what runs."""
+_EVERYBODY = "system:authenticated"
+
+
 def render_rights(*, gateway: bool) -> Iterator[Object]:
     """Give accounts, roles and bindings; the gateway's account has no right at all."""
     yield _account(kinds.CONTROL_PLANE, kinds.CONTROL_PLANE_COMPONENT)
@@ -66,6 +75,9 @@ def render_rights(*, gateway: bool) -> Iterator[Object]:
     yield _binding(kinds.CLUSTER_ROLE_BINDINGS, kinds.CLUSTER_ROLES)
     yield _role(kinds.ROLES, kinds.CONTROL_PLANE, OWN_RULES)
     yield _binding(ROLE_BINDINGS, kinds.ROLES)
+    yield _role(kinds.ROLES, kinds.READER, READER_RULES)
+    everybody = {"apiGroup": _RBAC, "kind": "Group", "name": _EVERYBODY}
+    yield {**_binding(ROLE_BINDINGS, kinds.ROLES, kinds.READER), "subjects": [everybody]}
 
 
 def _account(name: str, component: str) -> Object:
@@ -82,9 +94,9 @@ def _role(resource: Resource, name: str, rules: Sequence[Object]) -> Object:
     return kinds.typed(resource, meta, rules=list(rules))
 
 
-def _binding(resource: Resource, role: Resource) -> Object:
+def _binding(resource: Resource, role: Resource, name: str = kinds.CONTROL_PLANE) -> Object:
     where = kinds.NAMESPACE if resource.namespaced else ""
-    meta = kinds.metadata(kinds.CONTROL_PLANE, component=kinds.CONTROL_PLANE_COMPONENT, namespace=where)
+    meta = kinds.metadata(name, component=kinds.CONTROL_PLANE_COMPONENT, namespace=where)
     subject = {"kind": "ServiceAccount", "name": kinds.CONTROL_PLANE, "namespace": kinds.NAMESPACE}
-    reference = {"apiGroup": _RBAC, "kind": role.kind, "name": kinds.CONTROL_PLANE}
+    reference = {"apiGroup": _RBAC, "kind": role.kind, "name": name}
     return kinds.typed(resource, meta, roleRef=reference, subjects=[subject])

@@ -12,7 +12,7 @@ from alcove.admission.markers import is_marked, mapping
 from alcove.admission.settings import Images, InjectionSettings
 from alcove.admission.sweep import Cause, Finding, plan_sweep
 from alcove.app.install import kinds
-from alcove.app.install.pods import is_connected
+from alcove.app.install.pods import created_at, is_connected
 from alcove.app.install.rollouts import lacking
 from alcove.app.install.settings import Endpoint, Record
 from alcove.app.install.suffixes import Balancer, read_balancer
@@ -33,6 +33,8 @@ class Installation:
     recorded: Mapping[str, Any]
     deployments: Mapping[str, Object]
     """Those of ``NAMES`` that are there, by name."""
+    service: Object | None
+    """The Service of the control plane."""
     gateway_service: Object | None
     namespaces: Sequence[Object]
     pods: Sequence[Object] | None
@@ -82,7 +84,7 @@ class SpaceStatus:
     connected: int
     """Pods whose proxies have got their routes."""
     outdated: int
-    """Pods with a proxy of another version."""
+    """Pods with a proxy of another version, or of an installation that is gone."""
     missed: int
     """Pods that should have a proxy, or one in the right place, and have not."""
     starting: int
@@ -130,6 +132,20 @@ def sweep(seen: Installation) -> tuple[Finding, ...]:
     return plan_sweep(seen.pods or (), seen.spaces, settings)
 
 
+def orphans(seen: Installation) -> tuple[Object, ...]:
+    """Give the pods whose proxies belong to an installation before this one: they get no routes any more.
+
+    They know the control plane by the address of its Service, so what is older than that does not know it.
+    """
+    began = created_at(seen.service or {})
+    spaces = seen.spaces
+    return tuple(
+        pod
+        for pod in seen.pods or ()
+        if _is_proxied(pod) and object_key(pod)[0] in spaces and "" < created_at(pod) < began
+    )
+
+
 def summarize(seen: Installation) -> InstallationStatus:
     """Give the status of what was observed."""
     balancer = seen.balancer
@@ -154,19 +170,20 @@ def _part(seen: Installation, name: str) -> PartStatus:
 
 
 def _spaces(seen: Installation) -> list[SpaceStatus]:
-    findings = sweep(seen)
+    findings, lost = sweep(seen), {object_key(pod) for pod in orphans(seen)}
     rows = []
     for space in sorted(seen.spaces):
         mine = [one for one in findings if one.namespace == space]
-        living = [
-            pod for pod in seen.pods or () if object_key(pod)[0] == space and is_marked(pod) and _lives(pod)
-        ]
-        connected = sum(map(is_connected, living))
-        outdated = sum(one.cause is Cause.OUTDATED for one in mine)
-        rows.append(SpaceStatus(space, connected, outdated, len(mine) - outdated, len(living) - connected))
+        proxied = [pod for pod in seen.pods or () if object_key(pod)[0] == space and _is_proxied(pod)]
+        current = [pod for pod in proxied if object_key(pod) not in lost]
+        connected = sum(map(is_connected, current))
+        outdated = {one.name for one in mine if one.cause is Cause.OUTDATED}
+        outdated |= {name for namespace, name in lost if namespace == space}
+        missed = sum(one.cause is not Cause.OUTDATED for one in mine)
+        rows.append(SpaceStatus(space, connected, len(outdated), missed, len(current) - connected))
     return rows
 
 
-def _lives(pod: Object) -> bool:
+def _is_proxied(pod: Object) -> bool:
     ended = mapping(pod, "status").get("phase") in _ENDED
-    return not ended and "deletionTimestamp" not in mapping(pod, "metadata")
+    return is_marked(pod) and not ended and "deletionTimestamp" not in mapping(pod, "metadata")

@@ -11,6 +11,8 @@ from alcove.kube.client import Object
 
 ON_THIS_MACHINE = ".alcove.localhost"
 _SSLIP = "sslip.io"
+_THIS_MACHINE = "localhost"
+"""The name that clusters of desktop machines give instead of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ def read_balancer(service: Object) -> Balancer:
     given = sequence(dict(mapping(service, "status", "loadBalancer")), "ingress")
     addresses = [str(one["ip"]) for one in given if one.get("ip")]
     hosts = [str(one["hostname"]) for one in given if one.get("hostname")]
+    if not addresses and _THIS_MACHINE in hosts:
+        return Balancer("127.0.0.1")
     return Balancer(_first(addresses), hosts[0] if hosts else "")
 
 

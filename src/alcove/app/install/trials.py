@@ -78,21 +78,40 @@ async def try_gateway(client: KubeClient, seen: Installation) -> Trial:
     name = "gateway answers"
     if not seen.has_gateway:
         return Trial(name, skipped=_NO_GATEWAY)
-    pod = next((pod for pod in seen.pods or () if _is_gateway(pod) and is_ready(pod)), None)
+    pod = find_gateway_pod(seen)
     if pod is None:
         return Trial(name, skipped="no pod of the gateway is ready, or you may not see it")
     try:
         async with asyncio.timeout(_SECONDS):
-            line = await _ask(client, object_key(pod)[1])
+            line, *_ = (await fetch_head(client, pod, f"{_PROBE}.invalid")).splitlines() or [""]
     except TimeoutError:
-        return Trial(name, f"{object_key(pod)[1]} does not answer within {_SECONDS:g} s")
+        return Trial(name, f"{pod} does not answer within {_SECONDS:g} s")
     except errors.ForbiddenError as error:
         return Trial(name, skipped=f"you may not forward ports there: {error.message}")
     except errors.KubeError as error:
-        return Trial(name, f"{object_key(pod)[1]} cannot be reached: {error.message}")
+        return Trial(name, f"{pod} cannot be reached: {error.message}")
     if line.startswith("HTTP/"):
         return Trial(name, told=f"{line} for a host that nobody has")
-    return Trial(name, f"{object_key(pod)[1]} answers what is not HTTP: {line!r}")
+    return Trial(name, f"{pod} answers what is not HTTP: {line!r}")
+
+
+def find_gateway_pod(seen: Installation) -> str | None:
+    """Give a pod of the gateway that is ready."""
+    found = (pod for pod in seen.pods or () if _is_gateway(pod) and is_ready(pod))
+    return next((object_key(pod)[1] for pod in found), None)
+
+
+async def fetch_head(client: KubeClient, pod: str, host: str) -> str:
+    """Ask a gateway's pod for a host; give the answer's status line and headers, as far as they came."""
+    request = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    answer = b""
+    async with client.connect(kinds.NAMESPACE, pod, gateway.HTTP_PORT) as stream:
+        await stream.write(request.encode())
+        while b"\r\n\r\n" not in answer and answer[:5] in b"HTTP/":
+            if not (part := await stream.read()):
+                break
+            answer += part
+    return answer.split(b"\r\n\r\n", 1)[0].decode(errors="replace")
 
 
 def trust_ends(configuration: Object | None) -> float | None:
@@ -157,16 +176,3 @@ def _is_gateway(pod: Object) -> bool:
     labels = mapping(pod, "metadata", "labels")
     ours = kinds.pod_labels(kinds.GATEWAY_COMPONENT).items() <= labels.items()
     return ours and object_key(pod)[0] == kinds.NAMESPACE
-
-
-async def _ask(client: KubeClient, pod: str) -> str:
-    """Give the first line of the answer."""
-    request = f"GET / HTTP/1.1\r\nHost: {_PROBE}.invalid\r\nConnection: close\r\n\r\n"
-    answer = b""
-    async with client.connect(kinds.NAMESPACE, pod, gateway.HTTP_PORT) as stream:
-        await stream.write(request.encode())
-        while b"\r\n" not in answer:
-            if not (part := await stream.read()):
-                break
-            answer += part
-    return answer.split(b"\r\n", 1)[0].decode(errors="replace")

@@ -65,7 +65,7 @@ def _of_container(pod: str, status: Object) -> Iterator[Trouble]:
         yield Trouble(pod, why + _exit_of(before), name, has_run=bool(before), ended=bool(before))
     elif ended and ended.get("exitCode"):
         yield Trouble(pod, f"it has ended{_exit_of(ended)}", name, has_run=True)
-    elif mapping(state, "running") and not status.get("ready"):
+    elif "running" in state and not status.get("ready"):
         yield Trouble(pod, "it runs and is not ready", name, has_run=True)
 
 

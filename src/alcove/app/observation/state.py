@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
 
-from alcove.admission.markers import Object
+from alcove.admission.markers import Object, mapping
 from alcove.app.observation.entries import observe_entries, observe_tls
 from alcove.app.observation.ranges import observe_node_ranges, observe_service_ranges
-from alcove.app.observation.reports import Complain, Report, Reporter
+from alcove.app.observation.reports import Complain, Report, Reporter, text
 from alcove.app.observation.services import observe_service
 from alcove.app.observation.slices import Slice, merge_slices, observe_slice
 from alcove.app.observation.spaces import observe_space
-from alcove.model import Certificate, ClusterState, SecretName
+from alcove.model import Certificate, ClusterState, SecretName, Service
+
+T = TypeVar("T")
+Read = Callable[[Object, Complain], T | None]
+"""Gives what an object means, None when it means nothing here, and complains of what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +34,96 @@ class ClusterObjects:
     """What ``app.gateway.certificates`` read in Secrets; the Secrets themselves never come here."""
 
 
-def observe_state(objects: ClusterObjects) -> tuple[ClusterState, tuple[Report, ...]]:
-    """Give the state, and what of the objects is not in it; the order of the objects does not matter."""
-    reporter = Reporter()
+class Memory:
+    """What single objects were understood as, from one observation of a cluster to the next.
 
-    def read(kind: str, items: Iterable[object]) -> Iterator[tuple[Object, Complain]]:
-        for item in items:
+    Objects are known by identity: whoever uses a memory gives an object that has changed as another one.
+    """
+
+    def __init__(self) -> None:
+        """Remember nothing."""
+        self._before: dict[tuple[str, int], _Understood] = {}
+        self._now: dict[tuple[str, int], _Understood] = {}
+
+    def understand(
+        self, kind: str, item: object, read: Read[T], *, beside: object = None, part: str = ""
+    ) -> tuple[T | None, tuple[Report, ...]]:
+        """Give what a part of an object means: as before if neither it nor what is ``beside`` it changed."""
+        key = (kind + part, id(item))
+        known = self._before.get(key)
+        if known is None or known.item is not item or known.beside != beside:
+            reporter = Reporter()
             complain = reporter.about(kind, item)
-            if isinstance(item, dict):
-                yield item, complain
-            else:
+            if not isinstance(item, dict):
                 complain("is no object")
+            meaning = read(item, complain) if isinstance(item, dict) else None
+            known = _Understood(item, beside, meaning, reporter.reports)
+        self._now[key] = known
+        return known.meaning, known.reports
 
-    spaces = [observe_space(*each) for each in read("Namespace", objects.namespaces)]
+    def end(self) -> None:
+        """End an observation: objects that were not in it are forgotten."""
+        self._before, self._now = self._now, {}
+
+
+class _Understood(NamedTuple):
+    item: object
+    beside: object
+    meaning: Any
+    reports: tuple[Report, ...]
+
+
+def observe_state(
+    objects: ClusterObjects, memory: Memory | None = None
+) -> tuple[ClusterState, tuple[Report, ...]]:
+    """Give the state, and what of the objects is not in it; the order of the objects does not matter.
+
+    ``memory`` is that of earlier observations of the same cluster, which saves reading what has not changed.
+    """
+    known, reports = memory or Memory(), set[Report]()
+
+    def read(kind: str, items: Iterable[object], observe: Read[T], part: str = "") -> list[T]:
+        found = [known.understand(kind, item, observe, part=part) for item in items]
+        reports.update(report for _, told in found for report in told)
+        return [meaning for meaning, _ in found if meaning is not None]
+
+    spaces = read("Namespace", objects.namespaces, observe_space)
     parts: dict[tuple[str, str], list[Slice]] = {}
-    for found in [observe_slice(*each) for each in read("EndpointSlice", objects.endpoint_slices)]:
-        if found is not None:
-            parts.setdefault(found[0], []).append(found[1])
-    slices = {key: merge_slices(each) for key, each in parts.items()}
-    services = [
-        observe_service(item, slices, complain) for item, complain in read("Service", objects.services)
-    ]
-    ranges = [observe_node_ranges(*each) for each in read("Node", objects.nodes)]
-    ranges += [observe_service_ranges(*each) for each in read("ServiceCIDR", objects.service_cidrs)]
+    for key, each in read("EndpointSlice", objects.endpoint_slices, observe_slice):
+        parts.setdefault(key, []).append(each)
+    services = []
+    for item in objects.services:
+        beside = parts.get(_key(item), [])
+        service, told = known.understand("Service", item, _reading(beside), beside=beside)
+        reports.update(told)
+        services += [service] if service else []
+    ranges = read("Node", objects.nodes, _all(observe_node_ranges))
+    ranges += read("ServiceCIDR", objects.service_cidrs, _all(observe_service_ranges))
+    entries = read("Ingress", objects.ingresses, _all(observe_entries), ".entries")
+    hosts = read("Ingress", objects.ingresses, _all(observe_tls), ".tls")
+    known.end()
     state = ClusterState(
-        spaces={space.name: space for space in spaces if space},
-        services={(service.space, service.name): service for service in services if service},
-        entries=frozenset(
-            entry for each in read("Ingress", objects.ingresses) for entry in observe_entries(*each)
-        ),
+        spaces={space.name: space for space in spaces},
+        services={(service.space, service.name): service for service in services},
+        entries=frozenset(entry for found in entries for entry in found),
         ranges=frozenset(network for networks in ranges for network in networks),
-        tls=frozenset(host for each in read("Ingress", objects.ingresses) for host in observe_tls(*each)),
+        tls=frozenset(host for found in hosts for host in found),
         certificates=objects.certificates,
     )
-    return state, reporter.reports
+    return state, tuple(sorted(reports))
+
+
+def _reading(slices: Sequence[Slice]) -> Read[Service]:
+    def read(item: Object, complain: Complain) -> Service | None:
+        return observe_service(item, {_key(item): merge_slices(slices)}, complain)
+
+    return read
+
+
+def _key(item: object) -> tuple[str, str]:
+    meta = mapping(item, "metadata") if isinstance(item, dict) else {}
+    return text(meta.get("namespace")), text(meta.get("name"))
+
+
+def _all(observe: Callable[[Object, Complain], Iterator[T]]) -> Read[tuple[T, ...]]:
+    return lambda item, complain: tuple(observe(item, complain))

@@ -19,6 +19,8 @@ from pathlib import Path
 import alcove
 from alcove.embedded.ports import Image, ImageConfig
 
+OWN_PROGRAMS = "/opt/alcove/bin"
+"""Where the programs of our own parts are."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROGRAM_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
@@ -129,7 +131,7 @@ class OwnPart:
 
     def image(self, layers: tuple[Path, ...] = ()) -> Image:
         """Give the image over these layers, without what the store adds."""
-        config = ImageConfig(environment={"PATH": _PATH}, entrypoint=self.entrypoint)
+        config = ImageConfig(environment={"PATH": f"{OWN_PROGRAMS}:{_PATH}"}, entrypoint=self.entrypoint)
         return Image(self.reference, _id(f"alcove:{self.reference}"), layers, self.trees, config)
 
 
@@ -138,9 +140,15 @@ def builtin_images(version: str, proxy_files: Callable[[], Mapping[str, Path]]) 
     package = Path(alcove.__file__).parent.parent
     trees = tuple(dict.fromkeys(str(Path(path)) for path in (sys.base_prefix, sys.prefix, package)))
     return (
-        OwnPart(f"docker.io/alcove/alcove:{version}", (sys.executable, "-m", "alcove"), trees),
+        OwnPart(f"docker.io/alcove/alcove:{version}", (sys.executable, "-m", "alcove"), trees, _command),
         OwnPart(f"docker.io/alcove/proxy:{version}", files=proxy_files),
     )
+
+
+def _command() -> Mapping[str, Path]:
+    """Give the command ``alcove`` as it was installed beside this interpreter."""
+    installed = Path(sys.executable).parent / "alcove"
+    return {f"{OWN_PROGRAMS}/alcove": installed} if installed.is_file() else {}
 
 
 def name_own_layer(part: OwnPart, files: Mapping[str, Path]) -> str:

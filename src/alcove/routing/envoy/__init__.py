@@ -20,5 +20,6 @@ by people, and no message class is needed to make them. Whoever serves them turn
 * ``pods``, ``gateway``  the resources of a pod's proxy and of the gateway
 * ``tables``, ``routes``  what a request is looked up in, and where it is sent
 * ``listeners``, ``http``, ``clusters``, ``scripts``  what is constant
+* ``secrets``  certificates with their keys: the only resources that are never shown
 * ``matching``, ``names``  the matcher's grammar; names of headers, clusters, types
 """

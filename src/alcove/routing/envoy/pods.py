@@ -7,7 +7,7 @@ from alcove.routing.classes import PortClass
 from alcove.routing.envoy.clusters import compile_clusters
 from alcove.routing.envoy.listeners import compile_inbound_listener, compile_outbound_listener
 from alcove.routing.envoy.names import CLUSTER_TYPE, LISTENER_TYPE, ROUTES_TYPE, Body, ProxySettings
-from alcove.routing.envoy.tables import compile_inbound, compile_outbound
+from alcove.routing.envoy.tables import Table, compile_inbound, compile_outbound
 from alcove.routing.inbound import Inbound
 from alcove.routing.plan import RoutePlan
 
@@ -15,18 +15,26 @@ Resources = dict[str, list[Body]]
 """Resources by type."""
 
 
-def compile_space(plan: RoutePlan, settings: ProxySettings, caller: SpaceName, table: Body) -> Resources:
-    """Give what all pods of a space have in common; ``table`` is what all spaces have (``compile_table``)."""
+def compile_common(plan: RoutePlan, settings: ProxySettings) -> Resources:
+    """Give what all pods have in common."""
     return {
         LISTENER_TYPE: [compile_outbound_listener(settings, plan.classes)],
-        ROUTES_TYPE: [compile_outbound(plan, settings, caller, table)],
         CLUSTER_TYPE: list(compile_clusters()),
     }
 
 
-def compile_own(plan: RoutePlan, settings: ProxySettings, addresses: tuple[str, ...]) -> Resources:
-    """Give what a pod alone has; ``addresses`` are its own, in canonical spelling."""
-    inbound = merge_inbound([plan.inbound[each] for each in addresses if each in plan.inbound])
+def compile_space(caller: SpaceName, table: Table) -> Resources:
+    """Give what all pods of a space have in common beyond that."""
+    return {ROUTES_TYPE: [compile_outbound(caller, table)]}
+
+
+def inbound_of(plan: RoutePlan, addresses: tuple[str, ...]) -> Inbound:
+    """Give what a pod's proxy knows of what reaches it; ``addresses`` are its own, in canonical spelling."""
+    return merge_inbound([plan.inbound[each] for each in addresses if each in plan.inbound])
+
+
+def compile_own(inbound: Inbound, settings: ProxySettings) -> Resources:
+    """Give what a pod alone has."""
     return {
         LISTENER_TYPE: [compile_inbound_listener(settings, inbound.classes)],
         ROUTES_TYPE: [compile_inbound(inbound, settings)],

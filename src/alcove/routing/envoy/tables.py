@@ -7,11 +7,13 @@ in what happens when an address stands, and in the marks they make.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from alcove.model import RouteKey, SpaceName
 from alcove.routing.choices import Choices
 from alcove.routing.envoy import matching, routes
+from alcove.routing.envoy.contents import Part
 from alcove.routing.envoy.names import (
     ADDRESS,
     AT,
@@ -26,7 +28,7 @@ from alcove.routing.envoy.names import (
 )
 from alcove.routing.envoy.scripts import CARRIERS, CARRIERS_AND_HOST
 from alcove.routing.inbound import Inbound
-from alcove.routing.plan import RoutePlan
+from alcove.routing.plan import Destination, RoutePlan
 from alcove.spaces.headers import BAGGAGE, KUBERNETES_ROUTE_AS, ROUTE_AS
 from alcove.spaces.hosts import render_service_hosts
 
@@ -38,33 +40,79 @@ _KUBERNETES = matching.header_like(KUBERNETES_ROUTE_AS, _ANYTHING)
 _BAGGAGE = matching.header_like(BAGGAGE, _MEMBER)
 
 
-def compile_table(plan: RoutePlan, settings: ProxySettings) -> Body:
-    """Give what decides for a request that leaves a pod and carries a key, or whose caller brings none.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What decides for what leaves a pod; parts of the one before are used again where nothing changed."""
 
-    It is the same for the pods of every space, so it is made once for all of them.
-    """
-    undecided = routes.pass_on(settings)
-    branches = {
-        destination.socket: _by_claim(
-            destination.claims, lambda choices: _leaving(settings, choices), undecided
-        )
-        for destination in plan.destinations
+    keyed: Part
+    """For a request that carries a key, or whose caller brings none: the same for the pods of every space."""
+    keyless: Mapping[RouteKey, Part]
+    """What is looked at first, by the space of the caller, which becomes the key of a request without one."""
+    plain: Part
+    """The same for callers that bring no key."""
+    entries: Mapping[str, tuple[Destination, Part]]
+    """The entries of ``keyed`` by destination, and what they were made of."""
+    sources: Mapping[RouteKey, tuple[tuple[Destination, ...], tuple[str, ...]]]
+    """What ``keyless`` was made of."""
+
+
+def compile_table(plan: RoutePlan, settings: ProxySettings, before: Table | None = None) -> Table:
+    """Compile a plan's destinations; ``before`` is the table of an earlier plan under the same settings."""
+    known = before.entries if before else {}
+    entries = {each.socket: _entry(settings, each, known.get(each.socket)) for each in plan.destinations}
+    branches = {socket: part for socket, (_, part) in entries.items()}
+    keyed = Part(matching.match_header(AT, branches, routes.pass_all()))
+    sources = _sources(plan)
+    keyless = {
+        own: before.keyless[own]
+        if before and before.sources.get(own) == source
+        else _first((matching.header_is(KEY, NO_KEY), _compile_keyless(settings, own, *source)))
+        for own, source in sources.items()
     }
-    return matching.match_header(AT, branches, routes.pass_all())
+    return Table(keyed, keyless, before.plain if before else _first(), entries, sources)
 
 
-def compile_outbound(plan: RoutePlan, settings: ProxySettings, caller: SpaceName, table: Body) -> Body:
+def compile_outbound(caller: SpaceName, table: Table) -> Body:
     """Give the routes of what leaves a pod of the space ``caller``; equal for all pods of a space.
 
     A pod of a child space adds its space as key to what has none, towards addresses of the cluster only.
-    ``table`` is that of ``compile_table``.
     """
+    first = table.keyless.get(RouteKey(caller), table.plain)
+    return _routes(OUTBOUND, {"matcher": {"matcher_list": first, "on_no_match": table.keyed}})
+
+
+def _first(*more: tuple[Body, Body]) -> Part:
+    """Give what precedes the table: whether a script has to look for the key, and ``more``."""
     unread = matching.any_of(_KUBERNETES, _BAGGAGE)
-    first = [(_unscanned(unread), routes.scan(CARRIERS))]
-    if caller in plan.children:
-        own = _compile_keyless(plan, settings, RouteKey(caller))
-        first.append((matching.header_is(KEY, NO_KEY), own))
-    return _routes(OUTBOUND, matching.match_first(first, table))
+    branches = [(_unscanned(unread), routes.scan(CARRIERS)), *more]
+    found = matching.match_first(branches, {})
+    return Part(found["matcher"]["matcher_list"])
+
+
+def _entry(
+    settings: ProxySettings, destination: Destination, known: tuple[Destination, Part] | None
+) -> tuple[Destination, Part]:
+    if known is not None and known[0] == destination:
+        return known
+    undecided = routes.pass_on(settings)
+    made = _by_claim(destination.claims, lambda choices: _leaving(settings, choices), undecided)
+    return destination, Part(made)
+
+
+def _sources(plan: RoutePlan) -> dict[RouteKey, tuple[tuple[Destination, ...], tuple[str, ...]]]:
+    """Give the destinations that matter to requests without a key, by the caller's space, and the ranges."""
+    of_all: list[int] = []
+    of_key: dict[RouteKey, list[int]] = {}
+    for at, destination in enumerate(plan.destinations):
+        if any(choices.otherwise is not None for choices in destination.claims):
+            of_all.append(at)
+        for key in {key for choices in destination.claims for key in choices.by_key}:
+            of_key.setdefault(key, []).append(at)
+    found = {}
+    for child in sorted(plan.children):
+        wanted = sorted({*of_all, *of_key.get(RouteKey(child), ())})
+        found[RouteKey(child)] = tuple(plan.destinations[at] for at in wanted), plan.ranges
+    return found
 
 
 def compile_inbound(inbound: Inbound, settings: ProxySettings) -> Body:
@@ -96,19 +144,20 @@ def _leaving(settings: ProxySettings, choices: Choices) -> Body:
     return matching.match_header(KEY, branches, standing)
 
 
-def _compile_keyless(plan: RoutePlan, settings: ProxySettings, own: RouteKey) -> Body:
-    """Decide for what has no key and gets the caller's: a short table, of what that key changes."""
+def _compile_keyless(
+    settings: ProxySettings, own: RouteKey, destinations: tuple[Destination, ...], ranges: tuple[str, ...]
+) -> Body:
+    """Decide for what has no key and gets the caller's: only what that key changes is here."""
     marked = routes.Marks(key=own)
     undecided = routes.pass_on(settings, marked)
     branches = {
         destination.socket: _by_claim(
             destination.claims, lambda choices: _leaving_keyless(settings, own, choices), undecided
         )
-        for destination in plan.destinations
-        if any(own in choices.by_key or choices.otherwise is not None for choices in destination.claims)
+        for destination in destinations
     }
     address = extension("header", "HeaderInput", header_name=ADDRESS)
-    inside = [(plan.ranges, routes.pass_all(marked))]
+    inside = [(ranges, routes.pass_all(marked))]
     elsewhere = matching.match_network(address, inside, routes.pass_all())
     return matching.match_header(AT, branches, elsewhere)
 

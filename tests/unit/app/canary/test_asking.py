@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -33,6 +35,11 @@ async def asker() -> AsyncIterator[Asker]:
         yield Asker(stack)
 
 
+async def talk(asker: Asker, asked: dict[str, Any]) -> tuple[str, str]:
+    told = await asker.ask(asked)
+    return told["first"], told["second"]
+
+
 async def test_http_tells_who_and_what(ports: Ports, asker: Asker) -> None:
     url = f"http://{LOOPBACK}:{ports.http}/a?b=c"
     told = await asker.ask(
@@ -45,13 +52,18 @@ async def test_http_tells_who_and_what(ports: Ports, asker: Asker) -> None:
 
 async def test_a_connection_that_is_kept_is_used_again(ports: Ports, asker: Asker) -> None:
     asked = {"do": "tcp", "host": LOOPBACK, "port": ports.tcp, "say": "hello", "keep": "one"}
-    assert await asker.ask(asked) == {"first": "yellow", "second": "hello"}
-    assert await asker.ask({**asked, "say": "again"}) == {"first": "", "second": "again"}
+    assert await talk(asker, asked) == ("yellow", "hello")
+    assert await talk(asker, {**asked, "say": "again"}) == ("", "again")
+
+
+async def test_a_result_says_when_it_was_there(asker: Asker) -> None:
+    before = time.time()
+    assert before <= (await asker.ask({}))["at"] <= time.time()
 
 
 async def test_websockets_and_grpc(ports: Ports, asker: Asker) -> None:
-    told = await asker.ask({"do": "ws", "url": f"http://{LOOPBACK}:{ports.http}/ws", "say": "x"})
-    assert told == {"first": "yellow", "second": "x"}
+    asked: dict[str, Any] = {"do": "ws", "url": f"http://{LOOPBACK}:{ports.http}/ws", "say": "x"}
+    assert await talk(asker, asked) == ("yellow", "x")
     asked = {"do": "grpc", "target": f"{LOOPBACK}:{ports.grpc}", "metadata": [["x-a", "1"]]}
     told = await asker.ask(asked)
     assert told["name"] == "yellow"

@@ -27,12 +27,15 @@ class World:
         self.publisher = Publisher()
         self.encoded: list[str] = []
         self.routes = RoutePublisher(
-            self.store, self.publisher, self.encode, settings=ProxySettings(), fallback=KeyPair(b"", b"")
+            self.store, self.publisher, self, settings=ProxySettings(), fallback=KeyPair(b"", b"")
         )
 
     def encode(self, type_url: str, name: str, version: str, body: Mapping[str, object]) -> Resource:
         self.encoded.append(name)
         return Resource(type_url, name, version, msgspec.json.encode(body))
+
+    def forget(self) -> None:
+        """Keep nothing anyway."""
 
     def add(self, watch: str, *items: Object) -> None:
         for item in items:

@@ -12,7 +12,8 @@ from tests.unit.app.observation.objects import ingress, rule
 from tests.unit.spaces.worlds import make_tree
 
 from alcove.app.gateway.applying import apply_copies
-from alcove.app.gateway.copies import CopyAction, is_copy, plan_copies
+from alcove.app.gateway.bodies import is_copy
+from alcove.app.gateway.copies import CopyAction, plan_copies
 from alcove.app.gateway.naming import name_copied_secret, name_copy
 from alcove.kube import errors, resources
 from alcove.kube.client import Object
@@ -136,8 +137,27 @@ def test_a_host_that_an_ingress_has_by_itself_is_not_copied() -> None:
     assert made["entry-amy"]["spec"]["tls"] == [{"hosts": ["amy.s.api.test"], "secretName": "b"}]
     assert hosts(made["entry-amyx"]) == ["amyx.s.web.test", "amyx.s.api.test"]
     assert told == [
-        "Ingress dev/entry: 'amy.s.web.test' is a host of the Ingress amy/own: it is not copied for amy"
+        "Ingress dev/entry: 'amy.s.web.test' comes from the Ingress amy/own: it is not copied for amy"
     ]
+
+
+def test_of_two_spaces_that_have_a_host_the_nearer_ones_is_copied() -> None:
+    made, told = plan(
+        foreign("dev", rule("web.test", WEB)), foreign("amy", rule("web.test", WEB), name="own")
+    )
+    assert {name: hosts(item) for name, item in made.items()} == {
+        "entry-amy": ["amy.s.web.test"],
+        "own-amyx": ["amyx.s.web.test"],
+    }
+    assert told == [
+        "Ingress dev/entry: 'amyx.s.web.test' comes from the Ingress amy/own: it is not copied for amyx"
+    ]
+
+
+def test_two_ingresses_of_one_space_may_share_a_host() -> None:
+    more = foreign("dev", rule("web.test", ("/api", "api", 80)), name="more")
+    made, told = plan(foreign("dev", rule("web.test", WEB)), more)
+    assert set(made) == {"entry-amy", "entry-amyx", "more-amy", "more-amyx"} and not told
 
 
 def test_hosts_in_annotations_have_the_prefix_too() -> None:

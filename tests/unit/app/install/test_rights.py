@@ -12,12 +12,17 @@ import pytest
 from alcove.app.install import kinds
 from alcove.app.install.access import escalation, handed_out, needed_rights
 from alcove.app.install.rendering import render_objects
-from alcove.app.install.rights import CLUSTER_RULES, OWN_RULES, TLS_RULES
+from alcove.app.install.rights import CLUSTER_RULES, OWN_RULES, READER_RULES, TLS_RULES
 from alcove.app.install.settings import Endpoint, InstallSettings
 from alcove.kube.client import Object
 
 DOCS = (Path(__file__).parents[4] / "docs" / "security.md").read_text()
-SECTIONS = {"everywhere": CLUSTER_RULES, "in `azds`": OWN_RULES, "bound to nobody": TLS_RULES}
+SECTIONS = {
+    "control plane, everywhere": CLUSTER_RULES,
+    "in its own namespace": OWN_RULES,
+    "bound to nobody": TLS_RULES,
+    "Everybody, in `azds`": READER_RULES,
+}
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
@@ -43,7 +48,7 @@ def test_the_docs_explain_each_verb_of_each_rule_and_no_other(title: str) -> Non
 @pytest.mark.parametrize("endpoint", Endpoint)
 def test_no_role_holds_a_wildcard(endpoint: Endpoint) -> None:
     roles = [item for item in render_objects(InstallSettings(endpoint=endpoint)) if "rules" in item]
-    assert len(roles) == 3
+    assert len(roles) == 4
     for rule in itertools.chain.from_iterable(role["rules"] for role in roles):
         assert not [value for values in rule.values() for value in values if "*" in value]
 
@@ -71,6 +76,12 @@ def test_everywhere_it_writes_only_what_is_listed_here() -> None:
     }
 
 
+def test_everybody_reads_three_things_by_name() -> None:
+    assert {verb for _, verb in granted(READER_RULES)} == {"get"}
+    assert all(rule["resourceNames"] for rule in READER_RULES)
+    assert not [rule for rule in READER_RULES if "secrets" in rule["resources"]]
+
+
 def test_the_gateways_account_has_no_right_and_no_token() -> None:
     objects = render_objects(InstallSettings())
     subjects = [one["name"] for item in objects for one in item.get("subjects", ())]
@@ -93,6 +104,8 @@ def test_what_installing_takes_covers_each_object_and_each_rule() -> None:
     handed = {(right.resource, right.verb, right.name) for right in handed_out(objects)}
     assert ("secrets", "get", "alcove-certificates") in handed and ("pods", "watch", "") in handed
     assert {(right.verb, right.resource) for right in escalation(objects)} == {
+        ("bind", "clusterroles"),
+        ("bind", "roles"),
         ("escalate", "clusterroles"),
         ("escalate", "roles"),
     }

@@ -225,3 +225,35 @@ def test_any_url_is_explained_or_refused(url: str, source: str) -> None:
         assert explain(url, source).why
     except AlcoveError as error:
         assert error.hint
+
+
+def claimed(*entries: tuple[str, str]) -> ClusterState:
+    """Give the family with rules for other hosts: each by its space and host."""
+    items = [ingress(space, rule(host, ("/", "web", "http"))) for space, host in entries]
+    for at, item in enumerate(items):
+        item["metadata"]["name"] = f"entry-{at}"
+    more = [service("web.prod", port(80, "http"), address="10.96.0.50")]
+    return observe_state(replace(FAMILY, ingresses=items, services=[*FAMILY.services, *more]))[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "addressed", "key", "answer"),
+    [
+        ("http://x.test", "dev", None, "dev"),
+        ("http://prod.s.x.test", "prod", "prod", "prod"),
+        ("http://amy.s.x.test", "amy", "amy", "dev"),
+    ],
+)
+def test_hosts_that_several_spaces_name_are_explained(
+    url: str, addressed: str, key: str | None, answer: str
+) -> None:
+    state = claimed(("dev", "x.test"), ("prod", "x.test"), ("amy", "amy.s.x.test"))
+    found = explain(url, state=state)
+    assert (found.addressed, found.key, found.answer) == (addressed, key, answer)
+
+
+def test_a_host_that_only_a_child_has_is_explained() -> None:
+    found = explain("http://bob.s.x.test", state=claimed(("bob", "bob.s.x.test")))
+    assert (found.addressed, found.answer) == ("bob", "dev")
+    with pytest.raises(ConflictError, match="nothing in the cluster is called"):
+        explain("http://x.test", state=claimed(("bob", "bob.s.x.test")))

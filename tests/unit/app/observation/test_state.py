@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.app.observation.objects import FAMILY, namespace, service
+from tests.unit.app.observation.objects import FAMILY, endpoint_slice, namespace, port, service
 
 from alcove.app.observation.reports import Report
-from alcove.app.observation.state import ClusterObjects, observe_state
+from alcove.app.observation.state import ClusterObjects, Memory, observe_state
 from alcove.model import Protocol, SecretName, ServiceName, SpaceName, TlsHost
 from alcove.routing.plan import plan_routes
 
@@ -72,7 +72,7 @@ def test_damaged_objects_make_a_state_and_leave_the_rest(objects: ClusterObjects
 
 @given(st.data())
 def test_the_order_of_objects_does_not_matter(data: st.DataObject) -> None:
-    shuffled = {name: data.draw(st.permutations(getattr(FAMILY, name))) for name in FIELDS}
+    shuffled: dict[str, Any] = {name: data.draw(st.permutations(getattr(FAMILY, name))) for name in FIELDS}
     assert observe_state(ClusterObjects(**shuffled)) == observe_state(FAMILY)
 
 
@@ -110,3 +110,21 @@ def test_a_report_says_what_is_meant() -> None:
         "Namespace dev: alcove.dev/aliases is no JSON object",
         "Service dev/web: it has no cluster address and is not headless",
     ]
+
+
+def test_a_memory_saves_reading_and_changes_nothing() -> None:
+    broken = namespace("odd")
+    broken["metadata"]["labels"]["azds.io/parent-space"] = 7
+    objects = ClusterObjects(
+        namespaces=[namespace("dev"), broken, 3],
+        services=[service("web.dev", port(80), address="10.96.0.1")],
+        endpoint_slices=[endpoint_slice("web.dev", "10.1.0.1", ports={"": 8080})],
+    )
+    memory = Memory()
+    fresh = observe_state(objects)
+    assert observe_state(objects, memory) == fresh
+    assert observe_state(objects, memory) == fresh
+    slices = [endpoint_slice("web.dev", "10.1.0.2", ports={"": 9090})]
+    moved = dataclasses.replace(objects, endpoint_slices=slices)
+    assert observe_state(moved, memory) == observe_state(moved) != fresh
+    assert observe_state(ClusterObjects(), memory) == observe_state(ClusterObjects())
