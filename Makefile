@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml scripts/setup
 	touch $(STAMP)
 
 demo: setup
-	$(BIN)/python examples/01-embedded/demo.py
+	$(BIN)/python examples/02-spaces/demo.py
 
 test: lint types unit e2e
 

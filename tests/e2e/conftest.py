@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from tests.e2e import busybox
 from tests.e2e.kubectl import Kubectl, find_kubectl
 from tests.e2e.spaces import HTTP, REGISTRY, Spaces, open_spaces
 
+Entrance = Mapping[int, tuple[str, int]]
+"""Host and port by the port of the gateway's Service."""
 FOREIGN = os.environ.get("ALCOVE_E2E_KUBECONFIG", "")
 
 
@@ -102,15 +105,36 @@ def spaces(enabled: Kubectl, kubeconfig: Path) -> Iterator[Spaces]:
 
 
 @pytest.fixture(scope="session")
-def gateway(enabled: Kubectl) -> Iterator[tuple[str, int]]:
+def gateway(enabled: Kubectl) -> Iterator[Entrance]:
     """Where the gateway is reached from this machine."""
     within = enabled.within("azds")
+    service = within.read("service/alcove-gateway")
+    ports = {one["port"]: one["nodePort"] for one in service["spec"]["ports"]}
     if not FOREIGN:
-        ports = within.read("service/alcove-gateway")["spec"]["ports"]
-        yield "127.0.0.1", next(one["nodePort"] for one in ports if one["port"] == HTTP)
+        yield {port: ("127.0.0.1", number) for port, number in ports.items()}
         return
-    with within.running("port-forward", "service/alcove-gateway", f":{HTTP}") as forward:
+    balancers = service["status"].get("loadBalancer", {}).get("ingress", [])
+    address = next((one["ip"] for one in balancers if "ip" in one), "")
+    if address and answers(address, HTTP):
+        yield {port: (address, port) for port in ports}
+        return
+    with within.running("port-forward", "service/alcove-gateway", *(f":{port}" for port in ports)) as forward:
         assert forward.stdout is not None
-        told = re.search(r"127\.0\.0\.1:(\d+)", forward.stdout.readline())
-        assert told
-        yield "127.0.0.1", int(told[1])
+        told: dict[int, int] = {}
+        while len(told) < len(ports):
+            line = forward.stdout.readline()
+            assert line, "the gateway cannot be reached"
+            if found := re.search(r"127\.0\.0\.1:(\d+) -> (\d+)", line):
+                told[int(found[2])] = int(found[1])
+        targets = {one["port"]: one["targetPort"] for one in service["spec"]["ports"]}
+        names = {"http": 8080, "https": 8443}
+        yield {port: ("127.0.0.1", told[names.get(target, target)]) for port, target in targets.items()}
+
+
+def answers(address: str, port: int) -> bool:
+    """Tell whether somebody accepts connections there."""
+    try:
+        with socket.create_connection((address, port), timeout=3):
+            return True
+    except OSError:
+        return False

@@ -116,7 +116,7 @@ def test_every_answer_is_of_a_version_that_is_right_then(
         sys.stdout.write(f"\n{tell(world.changes, runs)}")
     assert killed == 2 and len(world.changes) >= 6
     until(lambda: is_back(enabled.within("azds")), seconds=60)
-    assert not [run for each in runs.values() for run in each if run["error"]]
+    assert not [*errors(world.changes, runs)]
     for name in ("tcp", "tcp held"):
         assert {run["name"] for run in runs[name]} == {PARENT}
     assert len({run["name"] for run in runs["ws held"]}) == 1
@@ -152,6 +152,18 @@ def wrong(changes: list[Change], runs: list[Object]) -> Iterator[Object]:
             last_began = run["ended"] - run["slowest"]
             if run["name"] != change.answering and change.known < last_began and run["began"] < until_then:
                 yield {**run, "instead": change}
+
+
+def errors(changes: list[Change], runs: dict[str, list[Object]]) -> Iterator[str]:
+    """Yield the requests that nobody answered, each with the change that came before it."""
+    for name, each in runs.items():
+        for run in each:
+            if run["error"]:
+                before = [change for change in changes if change.began <= run["ended"]]
+                told = (
+                    f"{(run['began'] - before[-1].began) * 1000:.0f} ms after {before[-1]}" if before else ""
+                )
+                yield f"{name}: {run['count']} x {run['error']} {told}"
 
 
 def is_back(within: Kubectl) -> bool:

@@ -11,6 +11,9 @@ from alcove.routing.addresses import render_socket
 from alcove.routing.world import World
 from alcove.spaces.resolve import Decision, Reason, decide, decide_port
 
+MOST_INSTANCES = 16
+"""Versions with more of them are reached by the cluster's address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -19,7 +22,7 @@ class Target:
     space: SpaceName
     service: ServiceName
     sockets: tuple[str, ...]
-    """``address:port``; several for a headless Service, each as good as the other."""
+    """``address:port``; several are several instances, each as good as the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Choices:
     """Keys with an outcome of their own, sorted; every other key has ``otherwise``."""
     otherwise: Outcome | None = None
     """None: the address stands."""
+    removed: bool = False
+    """Whether the address is all that is left of the Service: then ``otherwise`` is what it falls back to."""
 
     @property
     def trivial(self) -> bool:
@@ -72,7 +77,7 @@ def plan_choices(world: World, service: Service, asked: Port, *, facing: str) ->
         )
         for space in world.affected(service.space, service.name)
     }
-    return Choices(service.space, service.name, by_key)
+    return Choices(service.space, service.name, by_key, _plan_own(world, service, asked, facing))
 
 
 def plan_alias(world: World, service: ServiceName, space: SpaceName, asked: Port, *, facing: str) -> Choices:
@@ -85,7 +90,7 @@ def plan_alias(world: World, service: ServiceName, space: SpaceName, asked: Port
         outcome = plan_outcome(world, table, decision, asked, facing=facing)
         if outcome != otherwise:
             by_key[RouteKey(name)] = outcome
-    return Choices(space, service, by_key, otherwise)
+    return Choices(space, service, by_key, otherwise, removed=True)
 
 
 def plan_outcome(world: World, table: Choices, decision: Decision, asked: Port, *, facing: str) -> Outcome:
@@ -95,14 +100,34 @@ def plan_outcome(world: World, table: Choices, decision: Decision, asked: Port, 
     port = decide_port(world.services, service=table.service, decision=decision, asked=asked).port
     if port is None:
         return Refusal(decision.space, table.service, Reason.NO_PORT)
-    answering = world.services[decision.space, table.service]
-    addresses = of_family(answering.ready if answering.headless else answering.addresses, facing)
-    number = port.target if answering.headless else port.number
-    if not addresses:
+    sockets = _sockets(world.services[decision.space, table.service], port, facing)
+    if not sockets:
         return Refusal(decision.space, table.service, Reason.NO_INSTANCE)
-    chosen = addresses if answering.headless else addresses[:1]
-    sockets = tuple(render_socket(address, number) for address in chosen)
     return Target(decision.space, table.service, sockets)
+
+
+def _plan_own(world: World, service: Service, asked: Port, facing: str) -> Target | None:
+    """Give where the address of a child space's Service leads, None where it stands.
+
+    What stands is forgotten by the cluster in the moment in which the Service is removed, before any proxy can
+    know. Children's Services come and go; those of roots are left to the cluster.
+    """
+    if world.tree.parents.get(service.space) is None or service.headless or service.external_name:
+        return None
+    sockets = _sockets(service, asked, facing)
+    return Target(service.space, service.name, sockets) if sockets else None
+
+
+def _sockets(service: Service, port: Port, facing: str) -> tuple[str, ...]:
+    """Give where a version is reached: at its ready instances, which outlive its Service for a moment.
+
+    Of a version with many instances it is the cluster's address, so that a table does not grow with them.
+    """
+    instances = of_family(service.ready, facing)
+    if len(instances) > MOST_INSTANCES and service.addresses:
+        addresses = of_family(service.addresses, facing)[:1]
+        return tuple(render_socket(address, port.number) for address in addresses)
+    return tuple(render_socket(address, port.target) for address in instances)
 
 
 def _decide(world: World, table: Choices, key: RouteKey | None) -> Decision:

@@ -24,7 +24,7 @@ class Reason(Enum):
     FALLEN_BACK = "the addressed service was removed"
     ABSENT = "no space of the chain has the service"
     NO_PORT = "the version that answers has no such port"
-    NO_INSTANCE = "the version that answers is headless and has no ready instance"
+    NO_INSTANCE = "the version that answers has no ready instance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import itertools
 import os
 import signal
 import stat
-import threading
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,31 @@ class TestFailures:
             assert run.wait() == 0
 
 
+_KERNEL = ctypes.CDLL(None)
+_MOVED_TO = 0x80
+_CHANGES = 0x002 | 0x040 | _MOVED_TO | 0x100 | 0x200  # written, moved from and to, created, deleted
+
+
+@contextlib.contextmanager
+def watch(directory: Path) -> Iterator[Callable[[], list[tuple[str, int]]]]:
+    """Yield what gives the changes in a directory so far: the name and what happened to it."""
+    watcher = _KERNEL.inotify_init1(os.O_NONBLOCK)
+    assert _KERNEL.inotify_add_watch(watcher, bytes(directory), _CHANGES) > 0
+
+    def read() -> list[tuple[str, int]]:
+        events, rest = [], os.read(watcher, 65536)
+        while rest:
+            _, mask, _, length = struct.unpack_from("iIII", rest)
+            events.append((rest[16 : 16 + length].rstrip(b"\0").decode(), mask))
+            rest = rest[16 + length :]
+        return events
+
+    try:
+        yield read
+    finally:
+        os.close(watcher)
+
+
 class TestFiles:
     @pytest.mark.usefixtures("exchange")
     def test_the_group_reads_them_and_nothing_else_is_left(self, agent: Agent, pod: Pod) -> None:
@@ -212,23 +239,16 @@ class TestFiles:
         assert modes == dict.fromkeys(names, 0o640)
 
     def test_a_reader_never_sees_half_of_one(self, agent: Agent, pod: Pod, exchange: Exchange) -> None:
-        contents = [letter * 200_000 for letter in ("a", "b")]
-        exchange.answers = lambda request: render(contents[len(exchange.requests) % 2].encode())
-        seen: set[str] = set()
-        is_over = threading.Event()
-
-        def look() -> None:
-            while not is_over.is_set():
-                seen.add(pod.read(CERTIFICATE))
-
+        """All that happens to the name is that a whole file is moved there; an open one stays as it was."""
+        exchange.answers = lambda request: render(b"x" * 200_000)
         pod.recall(CERTIFICATE, OLD)
-        reader = threading.Thread(target=look)
-        reader.start()
-        for _ in range(12):
-            agent.call(*pod.arguments("init", "sleep", "600", fetches=(CERTIFICATE,)))
-        is_over.set()
-        reader.join()
-        assert seen <= {"before", *contents}
+        with (pod.identity / "certificate.json").open() as before, watch(pod.identity) as read_events:
+            agent.call(*pod.arguments("init", *FOREVER, fetches=(CERTIFICATE,)))
+            events = read_events()
+            assert before.read() == "before"
+        assert [mask for name, mask in events if name == "certificate.json"] == [_MOVED_TO]
+        assert [mask for name, mask in events if name == ".certificate.json.age"] == [_MOVED_TO]
+        assert pod.read(CERTIFICATE) == "x" * 200_000
 
 
 def companion_of(run: Run, program: str) -> int | None:

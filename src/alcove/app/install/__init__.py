@@ -10,7 +10,8 @@
     EnablePlan ──► applying ──► the cluster ; rollouts ──► until it is ready, or why it is not
     usecases: all of it behind one client; the first space comes from app.spaces
 
-    cluster ──► statuses, checks, listing (pure over what was observed) ──► status, doctor, list-up
+    cluster ──► inspecting ──► statuses, checks, running (pure) ──► status, doctor, list-up
+                  trials, canary (flights): what doctor tries, and takes away again
 
 Objects are applied by server-side apply under the field manager ``alcove``, so that what others set stays
 (the control plane's caBundle, an autoscaler's replicas), and running ``enable`` twice changes nothing the

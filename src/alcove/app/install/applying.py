@@ -29,7 +29,8 @@ async def apply_enable(client: KubeClient, plan: EnablePlan, say: Say) -> None:
     """
     if plan.replaces:
         name, uid = plan.replaces
-        await remove(client, Key(resources.NAMESPACES, "", name), uid=uid)
+        if not plan.is_ending:
+            await remove(client, Key(resources.NAMESPACES, "", name), uid=uid)
         say(f"Namespace '{name}' is being deleted")
         await wait_until_gone(client, plan.replaces, seconds=_GONE_SECONDS)
     for item in plan.objects:

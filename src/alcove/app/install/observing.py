@@ -52,6 +52,11 @@ class Present:
     """How many pods have proxies of an installation that is gone, by namespace."""
 
     @property
+    def is_ending(self) -> bool:
+        """Whether the namespace ``azds`` is being deleted already."""
+        return "deletionTimestamp" in mapping(self.namespace or {}, "metadata")
+
+    @property
     def is_foreign(self) -> bool:
         """Whether the namespace ``azds`` is there and not ours."""
         return self.namespace is not None and not is_ours(self.namespace) and self.recorded is None
@@ -95,8 +100,14 @@ async def observe_present(client: KubeClient, objects: Sequence[Object]) -> Pres
     )
 
 
-async def list_ours(client: KubeClient) -> tuple[Key, ...]:
-    """Give every object of an installation, whatever its settings were, in the order of ``kinds``."""
+async def list_ours(client: KubeClient, *, strict: bool = False) -> tuple[Key, ...]:
+    """Give every object of an installation, whatever its settings were, in the order of ``kinds``.
+
+    What may not be seen counts as absent, unless ``strict``.
+
+    Raises:
+        ForbiddenError: a kind may not be listed, and it is ``strict``.
+    """
     labels = ",".join(f"{key}={value}" for key, value in kinds.OURS.items())
     found: list[Key] = []
     for resource in kinds.KINDS:
@@ -104,7 +115,7 @@ async def list_ours(client: KubeClient) -> tuple[Key, ...]:
         try:
             listed = await client.list(resource, Selection(where, labels))
         except errors.KubeError as error:
-            if not _absent(error):
+            if not _absent(error) or (strict and isinstance(error, errors.ForbiddenError)):
                 raise
             continue
         found += [Key(resource, *object_key(item)) for item in listed.items]

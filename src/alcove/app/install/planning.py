@@ -29,7 +29,9 @@ class EnablePlan:
     """What the user must agree to first; empty when there is nothing to ask."""
     warnings: tuple[str, ...] = ()
     replaces: Ending | None = None
-    """A namespace ``azds`` that others made."""
+    """A namespace ``azds`` that others made, or that is being deleted."""
+    is_ending: bool = False
+    """Whether it is being deleted already."""
     removals: tuple[Key, ...] = ()
 
 
@@ -56,13 +58,14 @@ def plan_enable(
     refusals = [one for one in findings if one.refuses]
     if refusals:
         raise _refused(refusals, installed=present.recorded is not None)
-    ending = _ending(present) if present.is_foreign else None
+    ending = _ending(present) if present.is_foreign or present.is_ending else None
     return EnablePlan(
         settings,
         tuple(objects),
         question=_question(settings, present, cluster),
         warnings=(*map(str, findings), *_warn_of_orphans(present)),
         replaces=ending,
+        is_ending=present.is_ending,
         removals=() if ending else present.leftover,
     )
 
@@ -107,7 +110,7 @@ def _changes(settings: InstallSettings, present: Present, cluster: str) -> Itera
             f"The endpoint of Alcove in {cluster} will change from {before.get(Record.ENDPOINT)} "
             f"to {settings.endpoint.value}."
         )
-    if present.is_foreign:
+    if present.is_foreign and not present.is_ending:
         yield (
             f"The namespace {kinds.NAMESPACE!r} was not made by Alcove: "
             "it will be deleted with everything in it."

@@ -70,7 +70,7 @@ async def observe_installed(client: KubeClient) -> Installed:
     return Installed(
         own,
         str(mapping(record[0], "metadata", "annotations").get(kinds.HELM_RELEASE) or "") if record else "",
-        await list_ours(client),
+        await list_ours(client, strict=True),
         await _list_traces(client),
         [
             object_key(one)[1]

@@ -44,7 +44,7 @@ def reason_sentence(found: Decided, reason: Reason) -> str:
             wanted = addressed.port.number or addressed.port.name
             return f"{service} of {other} should answer, but it has no port {wanted}"
         case Reason.NO_INSTANCE:
-            return f"{service} of {other} should answer, but it is headless and has no ready instance"
+            return f"{service} of {other} should answer, but it has no ready instance"
     assert_never(reason)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from alcove.model import Protocol
 from alcove.routing.classes import PortClass
 from alcove.routing.envoy import http
+from alcove.routing.envoy.contents import Part
 from alcove.routing.envoy.matching import match_exact, match_network
 from alcove.routing.envoy.names import (
     FALLBACK,
@@ -72,12 +73,13 @@ def compile_gateway_tls_listener(
         secrets: The secret of each host that has one.
         unserved: The hosts whose certificate cannot be used; others without a secret get the fallback.
     """
-    chains = {secret: _chain(secret) for secret in secrets.values()}
+    # Thousands of hosts may share a chain, so what names it is a part: looked at and encoded once.
+    chains = {secret: Part(_chain(secret)) for secret in {*secrets.values(), UNSERVED}}
     broken = [*unserved]
-    branches = {host: chains[secret] for host, secret in secrets.items()}
-    branches |= {host: _chain(UNSERVED) for host in broken}
+    branches: dict[str, Body] = {host: chains[secret] for host, secret in secrets.items()}
+    branches |= dict.fromkeys(broken, chains[UNSERVED])
     matcher = match_exact(extension("name", "ServerNameInput"), branches, _chain(FALLBACK))
-    made = [_encrypted(secret, secret, GATEWAY) for secret in sorted(chains)]
+    made = [_encrypted(secret, secret, GATEWAY) for secret in sorted({*secrets.values()})]
     made += [_encrypted(UNSERVED, FALLBACK, UNSERVED)] if broken else []
     return {
         "name": GATEWAY_TLS,

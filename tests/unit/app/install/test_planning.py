@@ -51,6 +51,13 @@ def test_a_foreign_namespace_goes_first_and_takes_all_with_it() -> None:
     assert plan(Present(OWN, {}, leftover=(STALE,))).removals == (STALE,)
 
 
+def test_a_namespace_that_is_being_deleted_is_waited_for_and_not_asked_about() -> None:
+    meta = {"name": "azds", "uid": "u", "deletionTimestamp": "now"}
+    for labels in ({}, OURS):
+        found = plan(Present({"metadata": {**meta, "labels": labels}}))
+        assert found.is_ending and found.replaces is not None and "was not made" not in found.question
+
+
 def test_what_makes_it_pointless_refuses_and_names_all_of_it() -> None:
     findings = (
         Finding("old nodes", "their age", "upgrade", refuses=True),

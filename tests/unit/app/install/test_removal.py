@@ -17,6 +17,7 @@ from alcove.app.spaces.observing import ROLE_BINDINGS
 from alcove.errors import AlcoveError
 from alcove.kube import resources
 from alcove.kube.client import Object
+from alcove.kube.errors import ForbiddenError
 
 FOREVER = 15.0
 
@@ -112,6 +113,14 @@ async def test_workloads_with_proxies_restart_when_asked(client: InstallClient, 
     web = await client.get(resources.DEPLOYMENTS, "web", namespace="dev")
     assert web["spec"]["template"]["metadata"]["annotations"] == {RESTARTED_AT: "now"}
     assert "Deployment 'web' in 'dev' restarted" in said
+
+
+async def test_what_may_not_be_seen_is_not_taken_for_gone(
+    client: InstallClient, installer: Installer
+) -> None:
+    client.denied = {("list", "clusterroles.rbac.authorization.k8s.io")}
+    with pytest.raises(ForbiddenError, match="cannot list"):
+        await installer.plan_disable()
 
 
 async def test_a_namespace_of_others_is_not_ours_to_remove(tmp_path: Path) -> None:
