@@ -3,14 +3,19 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+AGENT := src/alcove/images/bin/.built-$(shell uname -m)
 
 .PHONY: setup demo test lint types unit e2e agent bench clean
 
-setup: $(STAMP)
+setup: $(STAMP) $(AGENT)
 
 $(STAMP): pyproject.toml scripts/setup
 	scripts/setup $(PYTHON) $(VENV)
 	touch $(STAMP)
+
+$(AGENT): $(STAMP) $(wildcard native/agent/*.[ch]) native/agent/build.py
+	$(BIN)/python scripts/build_agent.py
+	touch $(AGENT)
 
 demo: setup
 	$(BIN)/python examples/02-spaces/demo.py

@@ -283,7 +283,8 @@ class HttpKubeClient:
 
     async def _headers(self, *, renew: bool = False) -> dict[str, str]:
         header = await self._access.authorization(renew)
-        told = {"Accept": "application/json", "User-Agent": "alcove"}
+        # Logs and streams are answered by the kubelet, which has no JSON to offer for them.
+        told = {"Accept": "application/json, */*", "User-Agent": "alcove"}
         return told | ({"Authorization": header} if header else {})
 
     def _options(self) -> dict[str, Any]:

@@ -109,8 +109,8 @@ def plan_outcome(world: World, table: Choices, decision: Decision, asked: Port, 
 def _plan_own(world: World, service: Service, asked: Port, facing: str) -> Target | None:
     """Give where the address of a child space's Service leads, None where it stands.
 
-    What stands is forgotten by the cluster in the moment in which the Service is removed, before any proxy can
-    know. Children's Services come and go; those of roots are left to the cluster.
+    What stands is forgotten by the cluster in the moment in which the Service is removed, before any proxy
+    knows. Children's Services come and go; those of roots are left to the cluster.
     """
     if world.tree.parents.get(service.space) is None or service.headless or service.external_name:
         return None
