@@ -80,6 +80,7 @@ def space() -> None:
 @_name_argument(required=True)
 @click.option("--move", is_flag=True, help="Give an existing space the parent that the name says.")
 @click.option("--restart", is_flag=True, help="Restart workloads that run already.")
+@click.option("--tls", is_flag=True, help="Let the gateway use the certificates that its Ingresses name.")
 @_yes_option
 @context.cluster_options
 @output.progress_option
@@ -90,7 +91,9 @@ def create(name: str, cluster: ClusterChoice, progress: str, **flags: bool) -> N
     """
     said = output.Progress(progress)
     restarted_at = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    request = CreationRequest(parse_path(name), flags["move"], restarted_at if flags["restart"] else "")
+    request = CreationRequest(
+        parse_path(name), flags["move"], restarted_at if flags["restart"] else "", flags["tls"]
+    )
     _create(cluster, request, said, yes=flags["yes"])
 
 

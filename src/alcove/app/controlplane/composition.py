@@ -70,7 +70,9 @@ class ControlPlane:
             self._target.names(dns.domain),
             is_writer=lambda: self.candidate.holds(time.monotonic()),
         )
-        self.writer = Writer(client, self.store, settings.namespace, injection=self.injection)
+        self.writer = Writer(
+            client, self.store, settings.namespace, injection=self.injection, clock=time.time
+        )
 
     def injection(self) -> InjectionSettings | None:
         """Give what injected containers are told now; None while it is not known yet."""

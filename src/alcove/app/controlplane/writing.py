@@ -15,9 +15,11 @@ import msgspec
 
 from alcove.admission.bootstrap import render_exchange_bootstrap, render_gateway_bootstrap
 from alcove.admission.containers import FIRST_EXCHANGE, PLACES
+from alcove.admission.facts import observe_spaces
 from alcove.admission.settings import InjectionSettings
 from alcove.app.controlplane.aliases import apply_aliases, plan_aliases
 from alcove.app.controlplane.publishing import cluster_objects
+from alcove.app.controlplane.sweeping import report_missed
 from alcove.app.controlplane.watching import ObjectStore
 from alcove.app.gateway.applying import apply_copies
 from alcove.app.gateway.certificates import ReadSecrets
@@ -33,6 +35,7 @@ GATEWAY_CONFIG = "alcove-gateway"
 """The ConfigMap from which the gateway's pods take what their Envoys are started with."""
 _PAUSE_SECONDS = 0.2
 _ROUND_SECONDS = 30.0
+_SWEEP_SECONDS = 120.0
 
 _log = logging.getLogger(__name__)
 
@@ -47,12 +50,15 @@ class Writer:
         namespace: str,
         *,
         injection: Callable[[], InjectionSettings | None],
+        clock: Callable[[], float],
     ) -> None:
-        """Write by ``client`` what follows from ``store``; ``namespace`` is our own."""
+        """Write by ``client`` what follows from ``store``; ``namespace`` is ours, ``clock`` gives Unix seconds."""
         self._client = client
         self._store = store
         self._namespace = namespace
         self._injection = injection
+        self._clock = clock
+        self._swept = float("-inf")
         self._bootstraps: dict[str, str] = {}
         self._told: set[Report] = set()
 
@@ -78,6 +84,7 @@ class Writer:
             self._keep_aliases,
             self._keep_copies,
             self._keep_gateway,
+            self._tell_missed,
         )
         for duty in duties:
             try:
@@ -95,6 +102,15 @@ class Writer:
         for report in {*planned.reports, *failures} - self._told:
             _log.warning("%s", report)
         self._told = {*planned.reports, *failures}
+
+    async def _tell_missed(self) -> None:
+        settings, now = self._injection(), self._clock()
+        if settings is None or now < self._swept + _SWEEP_SECONDS:
+            return
+        self._swept = now
+        spaces = observe_spaces(self._store.items("namespaces"), self._store.items("limits"))
+        for finding in await report_missed(self._client, spaces, settings, now):
+            _log.info("missed: pod %s/%s: %s", finding.namespace, finding.name, finding.cause.value)
 
     def _state(self) -> ClusterState:
         state, _ = observe_state(cluster_objects(self._store, ReadSecrets()))

@@ -30,6 +30,9 @@ OWN_NAMESPACE = "azds"
 MADE_BY = {"app.kubernetes.io/managed-by": "alcove"}
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 ROLE = "admin"
+TLS_ROLE = "alcove-tls"
+"""The ClusterRole, and the binding of it in a space, by which the gateway gets certificates."""
+CONTROL_PLANE_ACCOUNT = "alcove-controlplane"
 _SUBJECT = "ServiceAccount"
 
 
@@ -42,6 +45,8 @@ class CreationRequest:
     """Whether a space that is elsewhere in the tree goes where the path says."""
     restarted_at: str = ""
     """The time to mark workloads with, so that their pods are made anew; empty to leave them alone."""
+    tls: bool = False
+    """Whether the gateway may show the certificates that the space's Ingresses name."""
 
 
 def plan_creation(world: World, request: CreationRequest, contents: Contents = EMPTY) -> Plan:
@@ -56,7 +61,8 @@ def plan_creation(world: World, request: CreationRequest, contents: Contents = E
     after = worlds.with_namespace(world, _as_space(world, name, parent))
     _check_after(after, name, parent)
     labels = _label_actions(world, name, parent)
-    actions = (*labels, *_account_actions(name, contents), *_restarts(request, contents))
+    account = _account_actions(name, contents)
+    actions = (*labels, *account, *_tls_actions(request), *_restarts(request, contents))
     return Plan(
         actions,
         summary=_summary(world, after, name, actions),
@@ -178,6 +184,22 @@ def _account_actions(name: SpaceName, contents: Contents) -> Iterator[Action]:
     if not any(subject.items() <= one.items() for one in subjects):
         body = {"subjects": [*subjects, subject]}
         yield Action("patch", ROLE_BINDINGS, ACCOUNT, name, body, told=told)
+
+
+def _tls_actions(request: CreationRequest) -> Iterator[Action]:
+    """Let the control plane read the space's Secrets, which it may nowhere else."""
+    if not request.tls:
+        return
+    name = request.path.name
+    item: Object = {
+        "apiVersion": ROLE_BINDINGS.api_version,
+        "kind": ROLE_BINDINGS.kind,
+        "metadata": {"name": TLS_ROLE, "namespace": name, "labels": MADE_BY},
+        "roleRef": {"apiGroup": ROLE_BINDINGS.group, "kind": "ClusterRole", "name": TLS_ROLE},
+        "subjects": [{"kind": _SUBJECT, "name": CONTROL_PLANE_ACCOUNT, "namespace": OWN_NAMESPACE}],
+    }
+    told = f"The control plane may read the Secrets of '{name}', for the certificates of its Ingresses"
+    yield Action("create", ROLE_BINDINGS, TLS_ROLE, name, item, told=told)
 
 
 def _check_role(name: SpaceName, bound: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from alcove.kube import resources
 from alcove.kube.client import WatchEvent
 from alcove.kube.fake import FakeKubeClient
 
+NOW = 1_800_000_000.0
 SETTINGS = InjectionSettings("1", Images("i", "p"), control_plane="10.96.0.9", trust="PEM")
 
 
@@ -39,7 +40,7 @@ def store() -> ObjectStore:
 async def test_a_round_writes_aliases_and_the_gateways_bootstrap(
     client: FakeKubeClient, store: ObjectStore
 ) -> None:
-    await Writer(client, store, "azds", injection=lambda: SETTINGS).work()
+    await Writer(client, store, "azds", injection=lambda: SETTINGS, clock=lambda: NOW).work()
     annotations = (await client.get(resources.NAMESPACES, "amy"))["metadata"]["annotations"]
     assert json.loads(annotations[ALIASES_ANNOTATION])["10.96.0.2"]["service"] == "web"
     config = await client.get(resources.CONFIG_MAPS, GATEWAY_CONFIG, namespace="azds")
@@ -48,7 +49,7 @@ async def test_a_round_writes_aliases_and_the_gateways_bootstrap(
 
 async def test_nothing_is_written_before_everything_was_listed(client: FakeKubeClient) -> None:
     store = ObjectStore(["namespaces"])
-    await Writer(client, store, "azds", injection=lambda: SETTINGS).work()
+    await Writer(client, store, "azds", injection=lambda: SETTINGS, clock=lambda: NOW).work()
     assert (await client.list(resources.CONFIG_MAPS)).items == []
 
 
@@ -56,8 +57,19 @@ async def test_a_duty_that_fails_keeps_none_of_the_others_from_being_done(
     client: FakeKubeClient, store: ObjectStore
 ) -> None:
     await client.delete(resources.NAMESPACES, "amy")
-    await Writer(client, store, "azds", injection=lambda: SETTINGS).work()
+    await Writer(client, store, "azds", injection=lambda: SETTINGS, clock=lambda: NOW).work()
     assert await client.get(resources.CONFIG_MAPS, GATEWAY_CONFIG, namespace="azds")
+
+
+async def test_a_pod_that_was_missed_gets_an_event_once(client: FakeKubeClient, store: ObjectStore) -> None:
+    pod = {"metadata": {"name": "old", "namespace": "amy"}, "spec": {"containers": [{"name": "a"}]}}
+    await client.create(resources.PODS, pod)
+    for _ in range(2):
+        await Writer(client, store, "azds", injection=lambda: SETTINGS, clock=lambda: NOW).work()
+    (event,) = (await client.list(resources.EVENTS)).items
+    assert event["involvedObject"]["name"] == "old"
+    assert "before its namespace became a space" in event["message"]
+    assert "restart its workload" in event["message"]
 
 
 def test_what_the_gateway_is_started_with_refers_to_nothing_that_is_not_filled_in() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,18 @@ def test_a_new_space_is_a_labelled_namespace_with_an_account_that_is_bound() -> 
     assert binding.body and binding.body["roleRef"]["name"] == "admin"
     assert binding.body["subjects"] == [{**SUBJECT, "namespace": "bob"}]
     assert plan.summary == "Space 'dev/bob' created" and not plan.question and not plan.warnings
+
+
+def test_the_control_plane_may_read_secrets_where_somebody_wants_it_to() -> None:
+    asked = replace(request("alice"), tls=True)
+    plan = plan_creation(world_of(*FAMILY), asked, WHOLE)
+    (binding,) = plan.actions
+    assert binding.body and binding.namespace == "alice"
+    assert binding.body["roleRef"]["name"] == "alcove-tls"
+    assert binding.body["subjects"] == [
+        {"kind": "ServiceAccount", "name": "alcove-controlplane", "namespace": "azds"}
+    ]
+    assert plan_creation(world_of(*FAMILY), request("alice"), WHOLE).actions == ()
 
 
 def test_a_root_has_no_parent_label() -> None:
