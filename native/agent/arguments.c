@@ -132,7 +132,7 @@ static struct arguments_fault take_init(const char *name, const char *value, str
     return value == NULL ? refuse("a value is missing after", name) : take_redirect(name, value, &arguments->redirect);
 }
 
-static struct arguments_fault take_await_proxy(const char *name, const char *value, struct arguments *arguments)
+static struct arguments_fault take_admin(const char *name, const char *value, struct arguments *arguments)
 {
     bool is_admin = strcmp(name, "--admin") == 0;
     if (!is_admin && strcmp(name, "--seconds") != 0)
@@ -184,7 +184,7 @@ static struct arguments_fault check_init(struct arguments *arguments)
     return check_exchange(arguments);
 }
 
-static struct arguments_fault check_await_proxy(struct arguments *arguments)
+static struct arguments_fault check_admin(struct arguments *arguments)
 {
     return arguments->admin == NULL ? refuse("this is needed:", "--admin") : none;
 }
@@ -229,15 +229,16 @@ struct arguments arguments_parse(char *const argv[])
         {"supervise", ARGUMENTS_SUPERVISE, take_supervise, check_supervise, true},
         {"init", ARGUMENTS_INIT, take_init, check_init, true},
         {"proxy", ARGUMENTS_PROXY, take_exchange, check_exchange, true},
-        {"await-proxy", ARGUMENTS_AWAIT_PROXY, take_await_proxy, check_await_proxy, false},
+        {"await-proxy", ARGUMENTS_AWAIT_PROXY, take_admin, check_admin, false},
+        {"drain", ARGUMENTS_DRAIN, take_admin, check_admin, false},
     };
     struct arguments arguments = {
         .supervise = {.backoff_initial_ms = 100, .backoff_max_ms = 10000, .grace_ms = 10000},
-        .seconds = 60,
+        .seconds = -1,
     };
     /* argv may be entirely empty: execve(2) allows it. */
     if (argv[0] == NULL || argv[1] == NULL) {
-        arguments.fault = refuse("what to do is missing:", "supervise, init, proxy or await-proxy");
+        arguments.fault = refuse("what to do is missing:", "supervise, init, proxy, await-proxy or drain");
         return arguments;
     }
     if (is_help(argv[1])) {

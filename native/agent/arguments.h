@@ -37,14 +37,26 @@
     "\n"                                                                                                  \
     "       alcove-agent await-proxy --admin PATH [--seconds N]\n"                                        \
     "\n"                                                                                                  \
-    "Waits until the Envoy with this admin socket is ready; fails after N seconds (60).\n"
+    "Waits until the Envoy with this admin socket is ready; fails after N seconds (60).\n"               \
+    "\n"                                                                                                  \
+    "       alcove-agent drain --admin PATH [--seconds N]\n"                                             \
+    "\n"                                                                                                  \
+    "Has the Envoy with this admin socket send its callers elsewhere: every answer ends its connection, and\n" \
+    "it is not ready any more. Then waits N seconds (0), or until that Envoy is gone.\n"
 
 struct arguments_fault {
     const char *message; /* null when there is none */
     const char *subject; /* what it is about: an element of argv, or a constant */
 };
 
-enum arguments_wish { ARGUMENTS_SUPERVISE, ARGUMENTS_INIT, ARGUMENTS_PROXY, ARGUMENTS_AWAIT_PROXY, ARGUMENTS_HELP };
+enum arguments_wish {
+    ARGUMENTS_SUPERVISE,
+    ARGUMENTS_INIT,
+    ARGUMENTS_PROXY,
+    ARGUMENTS_AWAIT_PROXY,
+    ARGUMENTS_DRAIN,
+    ARGUMENTS_HELP,
+};
 
 /* What belongs to another wish means nothing. All points into argv. */
 struct arguments {
@@ -53,8 +65,8 @@ struct arguments {
     struct supervise_settings supervise;
     struct exchange_settings exchange;
     struct redirect_settings redirect;
-    const char *admin;
-    int64_t seconds;
+    const char *admin; /* of await-proxy and drain, as is the next */
+    int64_t seconds;   /* negative when none were given */
     struct arguments_fault fault; /* the rest means nothing when there is one */
 };
 

@@ -32,6 +32,8 @@ int main(int argc, char *argv[])
         return roles_proxy(&arguments.exchange, arguments.command);
     case ARGUMENTS_AWAIT_PROXY:
         return roles_await_proxy(arguments.admin, arguments.seconds);
+    case ARGUMENTS_DRAIN:
+        return roles_drain(arguments.admin, arguments.seconds);
     case ARGUMENTS_HELP:
         return print_usage(STDOUT_FILENO, 0);
     default:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alcove.model import Port, RouteKey, Service, ServiceName, SpaceName
 from alcove.routing.addresses import facing as of_family
@@ -12,7 +12,7 @@ from alcove.routing.world import World
 from alcove.spaces.resolve import Decision, Reason, decide, decide_port
 
 MOST_INSTANCES = 16
-"""Versions with more of them are reached by the cluster's address."""
+"""Versions with more ready ones than this are reached by the cluster's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Choices:
 def plan_choices(world: World, service: Service, asked: Port, *, facing: str) -> Choices:
     """Make the table of a Service that exists; only keys under which another version answers are in it.
 
+    Whoever dials one of its instances, or is one, has no more to know.
+
     Args:
         world: Everything.
         service: The addressed Service.
@@ -77,7 +79,23 @@ def plan_choices(world: World, service: Service, asked: Port, *, facing: str) ->
         )
         for space in world.affected(service.space, service.name)
     }
-    return Choices(service.space, service.name, by_key, _plan_own(world, service, asked, facing))
+    return Choices(service.space, service.name, by_key)
+
+
+def plan_address(world: World, service: Service, asked: Port, *, facing: str) -> Choices:
+    """Make the table of the address that the cluster gave a Service: of a child's it says where it leads.
+
+    What stands is forgotten by the cluster in the moment in which the Service is removed, before any proxy
+    knows. Children's Services come and go; those of roots are left to the cluster, and so is what has no
+    instance yet or too many.
+    """
+    choices = plan_choices(world, service, asked, facing=facing)
+    if world.tree.parents.get(service.space) is None or not service.ready:
+        return choices
+    sockets = _sockets(service, asked, facing)
+    if sockets == (render_socket(facing, asked.number),):
+        return choices
+    return replace(choices, otherwise=Target(service.space, service.name, sockets))
 
 
 def plan_alias(world: World, service: ServiceName, space: SpaceName, asked: Port, *, facing: str) -> Choices:
@@ -104,18 +122,6 @@ def plan_outcome(world: World, table: Choices, decision: Decision, asked: Port, 
     if not sockets:
         return Refusal(decision.space, table.service, Reason.NO_INSTANCE)
     return Target(decision.space, table.service, sockets)
-
-
-def _plan_own(world: World, service: Service, asked: Port, facing: str) -> Target | None:
-    """Give where the address of a child space's Service leads, None where it stands.
-
-    What stands is forgotten by the cluster in the moment in which the Service is removed, before any proxy
-    knows. Children's Services come and go; those of roots are left to the cluster.
-    """
-    if world.tree.parents.get(service.space) is None or service.headless or service.external_name:
-        return None
-    sockets = _sockets(service, asked, facing)
-    return Target(service.space, service.name, sockets) if sockets else None
 
 
 def _sockets(service: Service, port: Port, facing: str) -> tuple[str, ...]:

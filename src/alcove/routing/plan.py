@@ -1,8 +1,10 @@
 """The route plan: every routing decision of a cluster in our words, and nothing that stands as it is.
 
 At the caller's proxy the original destination names the Service, so a plan maps an address and port to a
-table of route keys; what is not in the plan goes where it was addressed. The addresses of removed Services
-are keys too: they stand for the name that they had.
+table of route keys; what is not in the plan goes where it was addressed. Who answers is named by its ready
+instances: the cluster's address of a version is gone in the moment in which its Service is, and a proxy learns
+of it later. That is why the addresses of children's Services are in the plan, overridden or not. The addresses
+of removed Services are keys too: they stand for the name that they had.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field
 from alcove.model import ClusterState, Port, Protocol, SpaceName
 from alcove.routing.addresses import collapse_ranges, render_socket
 from alcove.routing.certificates import observe_certificates
-from alcove.routing.choices import Choices, plan_alias, plan_choices
+from alcove.routing.choices import Choices, plan_address, plan_alias, plan_choices
 from alcove.routing.classes import Declared, PortClass, plan_classes
 from alcove.routing.entries import GatewayHost, plan_entries
 from alcove.routing.inbound import Inbound, plan_inbound
@@ -72,7 +74,7 @@ def _claims(world: World) -> Iterator[tuple[str, int, Choices]]:
     for service in world.ordered:
         for port in service.ports:
             for address in service.addresses:
-                yield address, port.number, plan_choices(world, service, port, facing=address)
+                yield address, port.number, plan_address(world, service, port, facing=address)
             for address in service.ready if service.headless else ():
                 yield address, port.target, plan_choices(world, service, port, facing=address)
     for address, space, alias in world.aliases:

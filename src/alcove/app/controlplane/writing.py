@@ -52,7 +52,7 @@ class Writer:
         injection: Callable[[], InjectionSettings | None],
         clock: Callable[[], float],
     ) -> None:
-        """Write by ``client`` what follows from ``store``; ``namespace`` is ours, ``clock`` gives Unix seconds."""
+        """Write by ``client`` what follows from ``store``; ``namespace`` is ours; ``clock``: Unix seconds."""
         self._client = client
         self._store = store
         self._namespace = namespace

@@ -11,10 +11,10 @@ from alcove.app.observation.addressing import Addressed, Target
 from alcove.app.observation.explanations import CALLERS_SPACE, NO_KEY, Decided, Explanation, Keyed, Question
 from alcove.model import ClusterState, Port, Protocol, RouteKey, SpaceName
 from alcove.routing.addresses import render_socket
-from alcove.routing.choices import Choices, Refusal, plan_outcome
+from alcove.routing.choices import Choices, Refusal, plan_address, plan_outcome
 from alcove.routing.world import World, observe_world
 from alcove.spaces.headers import parse_route_key
-from alcove.spaces.resolve import decide
+from alcove.spaces.resolve import decide, decide_port
 
 _EXTERNAL = "EXTERNAL_NAME"
 _UNREADABLE = "NOT_HTTP"
@@ -78,10 +78,6 @@ def _conclude(world: World, found: Decided, *, notes: tuple[str, ...] = ()) -> E
     named = SpaceName(keyed.key) if keyed.key else addressed.space
     refused = isinstance(outcome, Refusal)
     reason = outcome.reason if isinstance(outcome, Refusal) else found.decision.reason
-    sockets = () if isinstance(outcome, Refusal) else outcome.sockets
-    stands = not refused and not addressed.removed and outcome.space == addressed.space
-    if stands and addressed.dialled:  # of several instances it is the dialled one
-        sockets = tuple(each for each in sockets if each.startswith(_prefix(addressed.facing))) or sockets
     return Explanation(
         service=addressed.service,
         addressed=addressed.space,
@@ -89,8 +85,8 @@ def _conclude(world: World, found: Decided, *, notes: tuple[str, ...] = ()) -> E
         carrier=keyed.carrier,
         chain=world.tree.chain(named) or world.tree.chain(addressed.space),
         answer=None if refused else outcome.space,
-        port=None if refused else _answering_port(world, found, sockets),
-        sockets=sockets,
+        port=None if refused else _answering_port(world, found),
+        sockets=_sockets(world, found),
         protocol=addressed.port.protocol,
         reason=reason.name,
         why=wording.reason_sentence(found, reason),
@@ -117,15 +113,24 @@ def _as_addressed(world: World, addressed: Addressed, *, reason: str, why: str) 
     )
 
 
-def _answering_port(world: World, found: Decided, sockets: tuple[str, ...]) -> Port:
-    """Give the port of the answering version that its sockets are of."""
-    answering = world.services[found.outcome.space, found.outcome.service]
-    number = int(sockets[0].rpartition(":")[2])
-    having = [
-        port for port in answering.ports if number == (port.target if answering.headless else port.number)
-    ]
-    return next((port for port in having if port.number == found.addressed.port.number), having[0])
+def _answering_port(world: World, found: Decided) -> Port | None:
+    addressed = found.addressed
+    return decide_port(
+        world.services, service=addressed.service, decision=found.decision, asked=addressed.port
+    ).port
 
 
-def _prefix(address: str) -> str:
-    return render_socket(address, 0)[:-1]
+def _sockets(world: World, found: Decided) -> tuple[str, ...]:
+    """Give where the request is sent: of a version that is addressed itself, where its address leads."""
+    addressed, outcome = found.addressed, found.outcome
+    if isinstance(outcome, Refusal):
+        return ()
+    if addressed.removed or outcome.space != addressed.space or not addressed.facing:
+        return outcome.sockets
+    service = world.services[addressed.space, addressed.service]
+    if service.headless:
+        dialled = render_socket(addressed.facing, addressed.port.target)
+        return (dialled,) if addressed.dialled else outcome.sockets
+    address = plan_address(world, service, addressed.port, facing=addressed.facing)
+    stands = address.otherwise is None
+    return (render_socket(addressed.facing, addressed.port.number),) if stands else outcome.sockets

@@ -12,6 +12,7 @@ from alcove.spaces.resolve import Decision
 
 CALLERS_SPACE = "caller's space"
 ENTRY_HOST = "entry host"
+_MOST_SOCKETS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,13 @@ class Explanation:
             "chain": " -> ".join(self.chain) or "-",
             "answers": f"{self.service} of {self.answer}" if self.answer else "nobody",
             "port": f"{self.port.number} ({self.protocol.value})" if self.port else "-",
-            "reached at": ", ".join(self.sockets) or "-",
+            "reached at": _list_sockets(self.sockets) or "-",
             "because": self.why,
         }
         return record | ({"note": "; ".join(self.notes)} if self.notes else {})
+
+
+def _list_sockets(sockets: tuple[str, ...]) -> str:
+    """Give the first of them: of a version with many instances they say little."""
+    more = len(sockets) - _MOST_SOCKETS
+    return ", ".join(sockets[:_MOST_SOCKETS]) + (f" and {more} more" if more > 0 else "")
