@@ -1,7 +1,7 @@
 """Clusters of any size as the objects that the API server would list, and one build of them, stage by stage.
 
 A cluster is a root space with all services, and child spaces below it that override five of them each. Every
-service has a cluster address, a port declared as HTTP, and one instance; ten are entered from outside.
+service has a cluster address, a port declared as HTTP, and an instance or more; ten are entered from outside.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 from alcove.app.controlplane.nodes import observe_nodes
 from alcove.app.controlplane.publishing import cluster_objects
 from alcove.app.controlplane.watching import ObjectStore, watched_by_controlplane
-from alcove.app.gateway.certificates import ReadSecrets, SecretReader
+from alcove.app.gateway.certificates import SecretReader
 from alcove.app.observation.state import Memory, observe_state
 from alcove.kube.client import Object, WatchEvent
-from alcove.pki import KeyPair
 from alcove.routing.envoy.names import CLUSTER_TYPE, LISTENER_TYPE, ROUTES_TYPE, ProxySettings
 from alcove.routing.plan import plan_routes
-from alcove.routing.snapshot import Compiler, Node, PodNode, Snapshot
+from alcove.routing.snapshot import Compiler, Node, Snapshot
 from alcove.xds.encoding import Encoder
 from alcove.xds.identity import node_id
 from alcove.xds.resources import Resource
@@ -63,34 +62,24 @@ def fill_store(shape: Shape) -> Fleet:
     return Fleet(store, [node_id(meta["uid"], meta["namespace"], meta["name"]) for meta in pods])
 
 
-def service_object(space: str, name: str, address: str) -> Object:
-    """Give a Service with what the API server adds to it."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": _meta(space, name),
-        "spec": {
-            "type": "ClusterIP",
-            "clusterIP": address,
-            "clusterIPs": [address],
-            "ipFamilies": ["IPv4"],
-            "ipFamilyPolicy": "SingleStack",
-            "sessionAffinity": "None",
-            "selector": {"app": name},
-            "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 8080}],
-        },
-        "status": {"loadBalancer": {}},
-    }
-
-
-def extra_service(shape: Shape, number: int) -> Object:
-    """Give a Service that a child space has not got yet and its parent has; each number gives another one."""
+def make_change(shape: Shape, number: int) -> list[tuple[str, Object]]:
+    """Give a Service that a child space has not got yet and its parent has, and its instance, each with its
+    watch; each number gives another one.
+    """
     at = number % shape.spaces
-    owned = {(at * OVERRIDES + each) % shape.services for each in range(min(OVERRIDES, shape.services))}
+    owned = {(at * OVERRIDES + each) % shape.services for each in range(OVERRIDES)}
     free = next(each for each in range(number * 7, number * 7 + 99) if each % shape.services not in owned)
-    return service_object(
-        f"space{at}", f"service{free % shape.services}", f"10.200.{number // 250}.{number % 250 + 1}"
-    )
+    space, name, last = f"space{at}", f"service{free % shape.services}", f"{number // 250}.{number % 250 + 1}"
+    return [
+        ("services", _service(space, name, f"10.110.{last}")),
+        ("slices", _slice(space, name, [f"10.23.{last}"])),
+    ]
+
+
+def tell(store: ObjectStore, kind: str, change: list[tuple[str, Object]]) -> None:
+    """Have the watches say that objects are there, or are no more."""
+    for watch, item in change:
+        store.take(watch, WatchEvent(kind, item))
 
 
 class Build(NamedTuple):
@@ -116,9 +105,8 @@ class Builder:
         self._memory = Memory()
         self._compiler = Compiler(settings or ProxySettings())
         self._encoder = Encoder()
-        self._fallback = KeyPair(b"", b"")
         self._known: dict[tuple[str, str, str], Resource] = {}
-        self._held: ReadSecrets = SecretReader().read([])
+        self._held = SecretReader().read([])
 
     def build(self, store: ObjectStore, *, nodes: Sequence[Node] = ()) -> Build:
         """Build a store; ``nodes`` instead of those of its pods, if any are given."""
@@ -156,6 +144,9 @@ class Builder:
 def _objects(shape: Shape) -> Iterator[tuple[str, Object]]:
     for name in shape.names:
         yield "namespaces", _namespace(name)
+    yield "ranges", {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": ["10.96.0.0/12"]}}
+    for network in ("10.1.0.0/16", "10.20.0.0/14"):
+        yield "nodes", {"metadata": {"name": f"node-{network[:4]}"}, "spec": {"podCIDRs": [network]}}
     instances: dict[tuple[str, str], list[str]] = {}
     owned = {space: [*_owned(shape, space)] for space in shape.names}
     for at in range(shape.pods):
@@ -169,7 +160,7 @@ def _objects(shape: Shape) -> Iterator[tuple[str, Object]]:
     for space in shape.names:
         for name in owned[space]:
             address = f"10.{100 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
-            yield "services", service_object(space, name, address)
+            yield "services", _service(space, name, address)
             other = f"10.{20 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
             yield "slices", _slice(space, name, instances.get((space, name), [other]))
             number += 1
@@ -202,6 +193,25 @@ def _meta(space: str, name: str) -> dict[str, Any]:
 def _namespace(name: str) -> Object:
     labels = {"azds.io/space": "true", **({} if name == ROOT else {"azds.io/parent-space": ROOT})}
     return {"kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def _service(space: str, name: str, address: str) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _meta(space, name),
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+            "sessionAffinity": "None",
+            "selector": {"app": name},
+            "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 8080}],
+        },
+        "status": {"loadBalancer": {}},
+    }
 
 
 def _slice(space: str, service: str, addresses: list[str]) -> Object:

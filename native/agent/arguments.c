@@ -195,6 +195,7 @@ struct word {
     take_option *take;
     struct arguments_fault (*check)(struct arguments *arguments);
     bool has_command;
+    int64_t seconds; /* unless others are given */
 };
 
 static bool is_help(const char *word)
@@ -226,15 +227,14 @@ static struct arguments_fault parse_words(const struct word *word, char *const w
 struct arguments arguments_parse(char *const argv[])
 {
     static const struct word words[] = {
-        {"supervise", ARGUMENTS_SUPERVISE, take_supervise, check_supervise, true},
-        {"init", ARGUMENTS_INIT, take_init, check_init, true},
-        {"proxy", ARGUMENTS_PROXY, take_exchange, check_exchange, true},
-        {"await-proxy", ARGUMENTS_AWAIT_PROXY, take_admin, check_admin, false},
-        {"drain", ARGUMENTS_DRAIN, take_admin, check_admin, false},
+        {"supervise", ARGUMENTS_SUPERVISE, take_supervise, check_supervise, true, 0},
+        {"init", ARGUMENTS_INIT, take_init, check_init, true, 0},
+        {"proxy", ARGUMENTS_PROXY, take_exchange, check_exchange, true, 0},
+        {"await-proxy", ARGUMENTS_AWAIT_PROXY, take_admin, check_admin, false, 60},
+        {"drain", ARGUMENTS_DRAIN, take_admin, check_admin, false, 0},
     };
     struct arguments arguments = {
         .supervise = {.backoff_initial_ms = 100, .backoff_max_ms = 10000, .grace_ms = 10000},
-        .seconds = -1,
     };
     /* argv may be entirely empty: execve(2) allows it. */
     if (argv[0] == NULL || argv[1] == NULL) {
@@ -248,6 +248,7 @@ struct arguments arguments_parse(char *const argv[])
     for (size_t at = 0; at < sizeof words / sizeof *words; at++)
         if (strcmp(argv[1], words[at].name) == 0) {
             arguments.wish = words[at].wish;
+            arguments.seconds = words[at].seconds;
             arguments.fault = parse_words(&words[at], argv + 2, &arguments);
             return arguments;
         }

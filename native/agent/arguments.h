@@ -65,8 +65,8 @@ struct arguments {
     struct supervise_settings supervise;
     struct exchange_settings exchange;
     struct redirect_settings redirect;
-    const char *admin; /* of await-proxy and drain, as is the next */
-    int64_t seconds;   /* negative when none were given */
+    const char *admin; /* of await-proxy and drain */
+    int64_t seconds;   /* of these too */
     struct arguments_fault fault; /* the rest means nothing when there is one */
 };
 

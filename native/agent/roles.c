@@ -18,9 +18,12 @@ enum {
     /* Of an Envoy that only carried what was asked: nothing of it needs a longer farewell. */
     INIT_GRACE_MS = 1000,
     PROXY_GRACE_MS = 10000,
-    RECOVERY_MS = 5000,
+    RECOVERY_MS = 1000, /* less would let an Envoy that always crashes at its start have all of a processor */
     ASK_AGAIN_MS = 10,
-    READY_MS = 1000,
+    ANSWER_MS = 1000,
+    /* An Envoy that was just restarted listens a moment later. */
+    DRAIN_LISTEN_MS = 1000,
+    DRAIN_AGAIN_MS = 100,
 };
 
 static struct supervise_settings keep_running(char *const command[], int64_t grace_ms)
@@ -63,43 +66,74 @@ int roles_proxy(const struct exchange_settings *exchange, char *const command[])
     return supervise(&settings).code;
 }
 
-/* Gives what is wrong, in the buffer, or null when it is ready. */
-static const char *ask_whether_ready(const char *admin, int64_t left_ms, char *reason, size_t size)
+static struct http_result ask_admin(const char *admin, const char *line, int64_t listen_ms, int64_t answer_ms,
+                                    struct answer *answer)
 {
-    static const char request[] = "GET /ready HTTP/1.1\r\nHost: alcove\r\nConnection: close\r\n\r\n";
-    static struct answer answer; /* too large for a stack */
+    char request[256];
+    int length = snprintf(request, sizeof request,
+                          "%s HTTP/1.1\r\nHost: alcove\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", line);
     struct http_question question = {
         .socket = admin,
         .request = request,
-        .length = sizeof request - 1,
-        .listen_ms = left_ms,
-        .answer_ms = left_ms < READY_MS ? left_ms : READY_MS,
+        .length = (size_t)length, /* it has room: the lines are our own */
+        .listen_ms = listen_ms,
+        .answer_ms = answer_ms,
     };
-    struct http_result result = http_ask(&question, &answer);
-    if (result.kind == HTTP_ANSWERED && answer.status == 200)
+    return http_ask(&question, answer);
+}
+
+/* Gives what is wrong, in the buffer, or null when the answer was 200. */
+static const char *explain(struct http_result result, const struct answer *answer, char *reason, size_t size)
+{
+    if (result.kind == HTTP_ANSWERED && answer->status == 200)
         return NULL;
     if (result.kind == HTTP_ANSWERED)
-        (void)snprintf(reason, size, "it answers with status %d", answer.status);
+        (void)snprintf(reason, size, "it answers with status %d", answer->status);
     else
-        (void)snprintf(reason, size, "asked at %s: %s", admin, result.reason);
+        (void)snprintf(reason, size, "%s", result.reason);
     return reason;
 }
 
 int roles_await_proxy(const char *admin, int64_t seconds)
 {
+    static struct answer answer; /* too large for a stack */
     int64_t deadline = clock_monotonic_ms() + seconds * 1000;
     for (;;) {
         char buffer[256];
         int64_t left = deadline - clock_monotonic_ms();
-        const char *reason = ask_whether_ready(admin, left > ASK_AGAIN_MS ? left : ASK_AGAIN_MS, buffer, sizeof buffer);
+        if (left < ASK_AGAIN_MS)
+            left = ASK_AGAIN_MS;
+        struct http_result result =
+            ask_admin(admin, "GET /ready", left, left < ANSWER_MS ? left : ANSWER_MS, &answer);
+        const char *reason = explain(result, &answer, buffer, sizeof buffer);
         if (reason == NULL)
             return 0;
         if (clock_monotonic_ms() + ASK_AGAIN_MS > deadline) {
-            log_line("the proxy was not ready after %" PRId64 " s (%s): see the logs of the container alcove-proxy, "
-                     "and whether the control plane runs",
-                     seconds, reason);
+            log_line("the Envoy whose admin is %s was not ready after %" PRId64 " s (%s): see the logs of its "
+                     "container, and whether the control plane runs",
+                     admin, seconds, reason);
             return EXIT_FAULT;
         }
         (void)poll(NULL, 0, ASK_AGAIN_MS);
     }
+}
+
+int roles_drain(const char *admin, int64_t seconds)
+{
+    static struct answer answer;
+    static const char line[] = "POST /healthcheck/fail";
+    int64_t deadline = clock_monotonic_ms() + seconds * 1000;
+    char buffer[256];
+    struct http_result result = ask_admin(admin, line, DRAIN_LISTEN_MS, ANSWER_MS, &answer);
+    const char *reason = explain(result, &answer, buffer, sizeof buffer);
+    if (reason != NULL) {
+        log_line("cannot drain the Envoy whose admin is %s: %s", admin, reason);
+        return EXIT_FAULT;
+    }
+    while (result.kind != HTTP_NOBODY_LISTENS && clock_monotonic_ms() < deadline) {
+        int64_t left = deadline - clock_monotonic_ms();
+        (void)poll(NULL, 0, left < DRAIN_AGAIN_MS ? (int)left : DRAIN_AGAIN_MS);
+        result = ask_admin(admin, line, 0, ANSWER_MS, &answer);
+    }
+    return 0;
 }

@@ -4,6 +4,7 @@
  *   init         fetches what proves the pod's identity, then redirects the pod's TCP, then ends
  *   proxy        keeps an Envoy running, and what proves the pod's identity fresh
  *   await-proxy  ends when that Envoy is ready, so that nobody's container starts before
+ *   drain        has that Envoy send its callers elsewhere, before its application or itself ends
  */
 #ifndef ALCOVE_ROLES_H
 #define ALCOVE_ROLES_H
@@ -19,7 +20,10 @@ int roles_init(const struct exchange_settings *exchange, const struct redirect_s
 
 int roles_proxy(const struct exchange_settings *exchange, char *const command[]);
 
-/* Asks the Envoy's admin at a Unix socket. */
+/* Both ask the Envoy's admin at a Unix socket. */
 int roles_await_proxy(const char *admin, int64_t seconds);
+
+/* Stays for so many seconds, unless that Envoy ends before; one that was restarted meanwhile is drained too. */
+int roles_drain(const char *admin, int64_t seconds);
 
 #endif

@@ -161,10 +161,9 @@ def errors(changes: list[Change], runs: dict[str, list[Object]]) -> Iterator[str
         for run in each:
             if run["error"]:
                 before = [change for change in changes if change.began <= run["ended"]]
-                told = (
-                    f"{(run['began'] - before[-1].began) * 1000:.0f} ms after {before[-1]}" if before else ""
-                )
-                yield f"{name}: {run['count']} x {run['error']} {told}"
+                since = (run["began"] - before[-1].began) * 1000 if before else 0
+                change = f"{before[-1].answering} was to answer" if before else "the load began"
+                yield f"{name}: {run['count']} x {run['error']}, {since:.0f} ms after {change}"
 
 
 def is_back(within: Kubectl) -> bool:

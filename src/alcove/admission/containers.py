@@ -59,9 +59,9 @@ def render_init(settings: InjectionSettings, resources: Resources) -> Object:
 def render_proxy(settings: InjectionSettings, resources: Resources, *, checks: Sequence[Check]) -> Object:
     """Give ``alcove-proxy``: the user's containers start when it answers, since postStart is awaited.
 
-    ``checks`` are the probes that it answers.
+    Its preStop runs when the pod begins to end, long before its own turn: from then on its callers turn to
+    other pods. ``checks`` are the probes that it answers.
     """
-    awaiting = [AGENT, "await-proxy", "--admin", PLACES.admin]
     return {
         "name": PROXY,
         "image": settings.images.proxy,
@@ -69,7 +69,10 @@ def render_proxy(settings: InjectionSettings, resources: Resources, *, checks: S
         "command": proxy_command(settings),
         "restartPolicy": "Always",
         "env": _environment(render_proxy_bootstrap(settings, PLACES, checks)),
-        "lifecycle": {"postStart": {"exec": {"command": awaiting}}},
+        "lifecycle": {
+            "postStart": {"exec": {"command": admin_command("await-proxy")}},
+            "preStop": {"exec": {"command": admin_command("drain")}},
+        },
         "resources": resources.render(),
         "securityContext": {
             **_security(user=settings.uid, group=settings.uid),
@@ -88,6 +91,12 @@ def init_command(settings: InjectionSettings, *, redirect: bool) -> list[str]:
 def proxy_command(settings: InjectionSettings) -> list[str]:
     """Give what runs the Envoy of a pod or of the gateway, and renews what was fetched."""
     return [AGENT, "proxy", *_fetching(PLACES.exchange), "--", *_envoy(settings)]
+
+
+def admin_command(role: str, *, seconds: int | None = None) -> list[str]:
+    """Give what awaits (``await-proxy``) or empties (``drain``) the Envoy of a pod or of the gateway."""
+    limit = [] if seconds is None else ["--seconds", str(seconds)]
+    return [AGENT, role, "--admin", PLACES.admin, *limit]
 
 
 def render_volumes() -> list[Object]:

@@ -8,7 +8,7 @@
 
 ``plan`` knows no Envoy and ``envoy`` knows no cluster: what is decided can be explained, tested and kept
 while how it is carried out changes. The plan holds what differs and nothing else: a destination that nobody
-overrides is not in it, and the proxies pass on whatever they do not find.
+overrides is not in it unless it is a child's, and the proxies pass on whatever they do not find.
 
 Every collection is in canonical order, so equal states give equal plans, equal resources and equal versions,
 and a rebuild that changed nothing pushes nothing.

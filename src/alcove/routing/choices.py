@@ -51,9 +51,7 @@ class Choices:
     by_key: Mapping[RouteKey, Outcome] = field(default_factory=dict)
     """Keys with an outcome of their own, sorted; every other key has ``otherwise``."""
     otherwise: Outcome | None = None
-    """None: the address stands."""
-    removed: bool = False
-    """Whether the address is all that is left of the Service: then ``otherwise`` is what it falls back to."""
+    """None: the address stands. Set for the address of a removed Service: what it falls back to."""
 
     @property
     def trivial(self) -> bool:
@@ -83,10 +81,11 @@ def plan_choices(world: World, service: Service, asked: Port, *, facing: str) ->
 
 
 def plan_address(world: World, service: Service, asked: Port, *, facing: str) -> Choices:
-    """Make the table of the address that the cluster gave a Service: of a child's it says where it leads.
+    """Make the table of the address that the cluster gave a Service, with the keys under which it answers.
 
     What stands is forgotten by the cluster in the moment in which the Service is removed, before any proxy
-    knows. Children's Services come and go; those of roots are left to the cluster, and so is what has no
+    knows. Children's Services come and go, and are mostly asked for by those whose key is the child's or below:
+    for these the table says the instances. Roots' Services are left to the cluster, and so is what has no
     instance yet or too many.
     """
     choices = plan_choices(world, service, asked, facing=facing)
@@ -95,7 +94,9 @@ def plan_address(world: World, service: Service, asked: Port, *, facing: str) ->
     sockets = _sockets(service, asked, facing)
     if sockets == (render_socket(facing, asked.number),):
         return choices
-    return replace(choices, otherwise=Target(service.space, service.name, sockets))
+    own = Target(service.space, service.name, sockets)
+    keeping = {RouteKey(each): own for each in (service.space, *world.below.get(service.space, ()))}
+    return replace(choices, by_key=dict(sorted((keeping | dict(choices.by_key)).items())))
 
 
 def plan_alias(world: World, service: ServiceName, space: SpaceName, asked: Port, *, facing: str) -> Choices:
@@ -108,7 +109,7 @@ def plan_alias(world: World, service: ServiceName, space: SpaceName, asked: Port
         outcome = plan_outcome(world, table, decision, asked, facing=facing)
         if outcome != otherwise:
             by_key[RouteKey(name)] = outcome
-    return Choices(space, service, by_key, otherwise, removed=True)
+    return Choices(space, service, by_key, otherwise)
 
 
 def plan_outcome(world: World, table: Choices, decision: Decision, asked: Port, *, facing: str) -> Outcome:

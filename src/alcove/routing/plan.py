@@ -1,10 +1,12 @@
 """The route plan: every routing decision of a cluster in our words, and nothing that stands as it is.
 
 At the caller's proxy the original destination names the Service, so a plan maps an address and port to a
-table of route keys; what is not in the plan goes where it was addressed. Who answers is named by its ready
-instances: the cluster's address of a version is gone in the moment in which its Service is, and a proxy learns
-of it later. That is why the addresses of children's Services are in the plan, overridden or not. The addresses
-of removed Services are keys too: they stand for the name that they had.
+table of route keys; what is not in the plan goes where it was addressed. The addresses of removed Services
+are keys too: they stand for the name that they had.
+
+Who answers is named by its ready instances: the cluster's address of a version is gone in the moment in which
+its Service is, and proxies learn of that later. For the same reason the addresses of children's Services are
+in the plan, overridden or not.
 """
 
 from __future__ import annotations

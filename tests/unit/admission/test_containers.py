@@ -122,8 +122,11 @@ def test_the_proxy_is_told_everything_by_its_arguments() -> None:
         *FILES,
         *ENVOY_COMMAND,
     ]
-    awaiting = proxy()["lifecycle"]["postStart"]["exec"]["command"]
-    assert awaiting == [AGENT, "await-proxy", "--admin", "/var/run/alcove/admin.sock"]
+    hooks = {name: hook["exec"]["command"] for name, hook in proxy()["lifecycle"].items()}
+    assert hooks == {
+        "postStart": [AGENT, "await-proxy", "--admin", "/var/run/alcove/admin.sock"],
+        "preStop": [AGENT, "drain", "--admin", "/var/run/alcove/admin.sock"],
+    }
 
 
 def test_the_gateway_is_fetched_for_and_not_redirected() -> None:

@@ -83,7 +83,7 @@ async def test_a_decision_is_told_in_lines(alcove: Terminal) -> None:
         "chain       amy -> dev",
         "answers     api of amy",
         "port        8000 (http)",
-        "reached at  10.96.0.12:8000",
+        "reached at  10.1.0.12:8001",
         "because     amy has a version of api of its own, which takes the place of that of dev",
         f"note        the pod web-1 has no proxy: {UNTIL}",
     ]

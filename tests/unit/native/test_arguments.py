@@ -63,7 +63,8 @@ class TestExchange:
         assert agent.call(role, *GOOD, "--").returncode == 2
 
 
-class TestAwaitProxy:
+class TestAdmin:
+    @pytest.mark.parametrize("role", ["await-proxy", "drain"])
     @pytest.mark.parametrize(
         "words",
         [
@@ -77,10 +78,10 @@ class TestAwaitProxy:
             ("--admin", "a", "--grace-ms", "5"),
         ],
     )
-    def test_wrong_ones_are_refused(self, agent: Agent, words: tuple[str, ...]) -> None:
-        assert agent.call("await-proxy", *words).returncode == 2
+    def test_wrong_ones_are_refused(self, agent: Agent, role: str, words: tuple[str, ...]) -> None:
+        assert agent.call(role, *words).returncode == 2
 
 
-@pytest.mark.parametrize("role", ["init", "proxy", "await-proxy"])
+@pytest.mark.parametrize("role", ["init", "proxy", "await-proxy", "drain"])
 def test_help_is_no_error(agent: Agent, role: str) -> None:
     assert agent.call(role, "--help").stdout.startswith(b"usage: ")

@@ -11,6 +11,7 @@ from tests.unit.routing.router import Request, chain_of, route_entry
 from alcove.model import (
     Certificate,
     ClusterState,
+    Endpoint,
     Entry,
     Port,
     SecretName,
@@ -51,7 +52,7 @@ NODE = GatewayNode()
 
 def make_state(wanted: Mapping[str, str], known: Mapping[str, Certificate]) -> ClusterState:
     """Make a state of one host; ``wanted`` says ``SPACE/SECRET`` and the host, empty for ``HOST``."""
-    service = Service(DEV, WEB, ("10.0.0.1",), (Port(80, 8080),))
+    service = Service(DEV, WEB, ("10.0.0.1",), (Port(80, 8080),), (Endpoint("10.1.0.1"),))
     tls = {
         TlsHost(SpaceName(name.partition("/")[0]), host or HOST, SecretName(name))
         for name, host in wanted.items()
@@ -142,7 +143,7 @@ def test_a_host_whose_secret_cannot_be_used_says_so_and_no_other_does(
         text["status"] == 503 and f"the Secret dev/tls cannot be used: {why}" in text["body"]["inline_string"]
     )
     verdict = route_entry(snapshot, Request("", 0, HOST))
-    assert verdict is not None and verdict.sockets == ("10.0.0.1:80",), "without TLS it is served as ever"
+    assert verdict is not None and verdict.sockets == ("10.1.0.1:8080",), "without TLS it is served as ever"
 
 
 def test_a_secret_whose_content_is_not_there_is_as_good_as_missing() -> None:

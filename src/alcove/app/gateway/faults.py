@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from alcove.app.observation.reports import Report
 from alcove.model import ClusterState, Entry, RouteKey, SpaceName
 from alcove.routing.certificates import observe_certificates
-from alcove.routing.choices import Refusal
+from alcove.routing.choices import Outcome, Refusal
 from alcove.routing.entries import GatewayHost, find_inner, order_rule, plan_entries
 from alcove.routing.world import World, observe_world
 from alcove.spaces.hosts import LONGEST_HOST, render_host
+from alcove.spaces.resolve import Reason
 
 _KIND = "Ingress"
 
@@ -100,7 +101,7 @@ def _unanswered(world: World, state: ClusterState, hosts: tuple[GatewayHost, ...
             chain = world.tree.chain(SpaceName(key))
             ruling = next(rules[host.inner, each] for each in chain if (host.inner, each) in rules)
             for path in paths:
-                for entry in ruling if isinstance(path.outcome, Refusal) else ():
+                for entry in ruling if _is_fault(path.outcome) else ():
                     if (entry.path, entry.exact, entry.service) == (
                         path.path,
                         path.exact,
@@ -108,6 +109,11 @@ def _unanswered(world: World, state: ClusterState, hosts: tuple[GatewayHost, ...
                     ):
                         name = host.prefixed.get(RouteKey(key), host.host)
                         yield _about(entry, f"{name}{path.path} answers 503: {path.outcome}")
+
+
+def _is_fault(outcome: Outcome) -> bool:
+    """Tell whether nobody answers by what was written: instances that are not ready come and go."""
+    return isinstance(outcome, Refusal) and outcome.reason is not Reason.NO_INSTANCE
 
 
 def _untrusted(state: ClusterState, hosts: tuple[GatewayHost, ...]) -> Iterator[Report]:

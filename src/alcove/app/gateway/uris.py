@@ -20,9 +20,10 @@ from alcove.kube import resources
 from alcove.kube.client import KubeClient
 from alcove.model import ClusterState, RouteKey, SpaceName
 from alcove.routing.certificates import observe_certificates
-from alcove.routing.choices import Target
+from alcove.routing.choices import Refusal
 from alcove.routing.entries import plan_entries
 from alcove.routing.world import World, observe_world
+from alcove.spaces.resolve import Reason
 
 _GATEWAY = "alcove-gateway"
 
@@ -86,14 +87,14 @@ async def list_uris(
 
 
 def find_entries(world: World, state: ClusterState, space: SpaceName, entrance: Entrance) -> Iterator[Link]:
-    """Yield what the gateway serves in a space's view, at ``entrance``."""
+    """Yield what the gateway serves in a space's view, at ``entrance``; instances may still be to come."""
     for host in plan_entries(world, state.entries, observe_certificates(state)):
         name = host.host if host.owner == space else host.prefixed.get(RouteKey(space))
         if name is None:
             continue
         scheme = "https" if name in host.certificates else "http"
         for path in host.paths if host.owner == space else host.views.get(RouteKey(space), host.paths):
-            if isinstance(path.outcome, Target):
+            if not isinstance(path.outcome, Refusal) or path.outcome.reason is Reason.NO_INSTANCE:
                 yield Link(scheme, name, path.path, path.outcome.space, path.outcome.service, entrance)
 
 

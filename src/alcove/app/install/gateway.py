@@ -32,6 +32,8 @@ _TOKEN_PATH = "/var/run/secrets/alcove/token"  # noqa: S105  # a path
 _RUN_PATH = "/var/run/alcove"
 _CONCURRENCY = 2
 _GRACE_SECONDS = 30
+_DRAIN_SECONDS = 5
+"""Of that, until Envoy is asked to end."""
 _INTERNAL: Mapping[str, str] = {
     "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
     "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
@@ -118,8 +120,13 @@ def _init(settings: InstallSettings) -> Object:
 
 
 def _proxy(settings: InstallSettings) -> Object:
-    """Give Envoy below the agent; it is ready once it was told what to serve."""
-    awaiting = [containers.AGENT, "await-proxy", "--admin", containers.PLACES.admin, "--seconds", "1"]
+    """Give Envoy below the agent; it is ready once it was told what to serve, and until it is to end.
+
+    Then it serves a few seconds more, and ends every connection with its next answer: so load balancers
+    and clients have turned to others before it is gone.
+    """
+    awaiting = containers.admin_command("await-proxy", seconds=1)
+    draining = containers.admin_command("drain", seconds=_DRAIN_SECONDS)
     return {
         **_container(CONTAINER, settings, key=BOOTSTRAP_KEY),
         "command": _named(containers.proxy_command(_told(settings))),
@@ -127,6 +134,7 @@ def _proxy(settings: InstallSettings) -> Object:
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "https", "containerPort": HTTPS_PORT, "protocol": "TCP"},
         ],
+        "lifecycle": {"preStop": {"exec": {"command": draining}}},
         "readinessProbe": {"exec": {"command": awaiting}, "periodSeconds": 5, "timeoutSeconds": 3},
         "resources": settings.gateway.resources.render(),
         "volumeMounts": [*_mounts(), {"name": RUN, "mountPath": _RUN_PATH}],

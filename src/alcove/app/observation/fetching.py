@@ -55,7 +55,8 @@ async def fetch_objects(client: KubeClient) -> tuple[ClusterObjects, tuple[Repor
         listed.append(())
         if isinstance(answer, errors.ForbiddenError):
             hidden.append(Report(resource.kind, "", "", "you may not list them: nothing is known of them"))
-    return ClusterObjects(*listed), tuple(hidden)
+    seen = not isinstance(answers[resources.ENDPOINT_SLICES], errors.KubeError)
+    return ClusterObjects(*listed, slices_seen=seen), tuple(hidden)
 
 
 async def _list(client: KubeClient, resource: Resource) -> Sequence[Object] | errors.KubeError:

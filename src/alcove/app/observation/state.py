@@ -32,6 +32,8 @@ class ClusterObjects:
     service_cidrs: Sequence[object] = ()
     certificates: Mapping[SecretName, Certificate] = field(default_factory=dict, kw_only=True)
     """What ``app.gateway.certificates`` read in Secrets; the Secrets themselves never come here."""
+    slices_seen: bool = field(default=True, kw_only=True)
+    """Whether all EndpointSlices may be seen; else nothing follows from there being none."""
 
 
 class Memory:
@@ -94,6 +96,8 @@ def observe_state(
     services = []
     for item in objects.services:
         beside = parts.get(_key(item), [])
+        if objects.slices_seen and not beside and _selects(item):
+            continue
         service, told = known.understand("Service", item, _reading(beside), beside=beside)
         reports.update(told)
         services += [service] if service else []
@@ -118,6 +122,15 @@ def _reading(slices: Sequence[Slice]) -> Read[Service]:
         return observe_service(item, {_key(item): merge_slices(slices)}, complain)
 
     return read
+
+
+def _selects(item: object) -> bool:
+    """Tell whether the cluster makes EndpointSlices for a Service: until the first is there, it is on its way.
+
+    It is one from the beginning that says "none ready", if so. Without one, nobody could be reached.
+    """
+    spec = mapping(item, "spec") if isinstance(item, dict) else {}
+    return bool(spec.get("selector")) and spec.get("type") != "ExternalName"
 
 
 def _key(item: object) -> tuple[str, str]:

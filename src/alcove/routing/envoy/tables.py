@@ -134,7 +134,7 @@ def compile_inbound(inbound: Inbound, settings: ProxySettings) -> Body:
 def _leaving(settings: ProxySettings, choices: Choices) -> Body:
     # Who answers at a removed Service's address without a usable key would be corrected by that version's own
     # proxy if the key is of a space below it: the address has decided, so nobody may decide again.
-    fallen = routes.Marks(once=choices.removed)
+    fallen = routes.Marks(once=True)
     standing = (
         routes.pass_on(settings)
         if choices.otherwise is None
@@ -164,7 +164,7 @@ def _compile_keyless(
 
 def _leaving_keyless(settings: ProxySettings, own: RouteKey, choices: Choices) -> Body:
     outcome = choices.by_key.get(own, choices.otherwise)
-    marks = routes.Marks(key=own, once=own not in choices.by_key and choices.removed)
+    marks = routes.Marks(key=own, once=own not in choices.by_key and choices.otherwise is not None)
     return routes.pass_on(settings, marks) if outcome is None else routes.send(settings, outcome, marks)
 
 

@@ -10,6 +10,7 @@ from alcove.app.gateway.faults import report_entries
 from alcove.model import (
     Certificate,
     ClusterState,
+    Endpoint,
     Entry,
     Port,
     SecretName,
@@ -37,7 +38,7 @@ def report(
 ) -> list[str]:
     services = {
         (space, ServiceName(name)): Service(
-            space, ServiceName(name), ("10.0.0.1",), (Port(80, 8080, "http"),)
+            space, ServiceName(name), ("10.0.0.1",), (Port(80, 8080, "http"),), (Endpoint("10.1.0.1"),)
         )
         for space in (DEV, AMY, PROD)
         for name in ("web", "api")

@@ -101,6 +101,11 @@ FAMILY = ClusterObjects(
     ],
     endpoint_slices=[
         endpoint_slice("web.dev", "10.1.0.1", ports={"http": 8080, "redis": 6379}),
+        endpoint_slice("api.dev", "10.1.0.2", ports={"http": 8080, "": 7071}),
+        endpoint_slice("api.dev", "fd01::2", ports={"http": 8080, "": 7071}, name="six"),
+        endpoint_slice("api.amy", "10.1.0.12", ports={"http": 8001}),
+        endpoint_slice("api.amy", "fd01::12", ports={"http": 8001}, name="six"),
+        endpoint_slice("web.plain", "10.1.0.30", ports={"": 80}),
         endpoint_slice("peers.dev", "10.1.0.5", "10.1.0.6", ports={"http": 8080}),
         endpoint_slice("peers.amy", "!10.1.0.7", ports={"http": 8080}),
     ],

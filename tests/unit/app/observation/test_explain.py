@@ -69,17 +69,17 @@ def test_the_table_of_decisions_is_explained(case: Case) -> None:
     [
         ("http://web", "dev", "web dev -> dev NO_KEY 10.96.0.1:80"),
         ("web", "amy", "web dev -> dev INHERITED 10.96.0.1:80"),
-        ("http://api.dev", "amy", "api dev -> amy OVERRIDDEN 10.96.0.12:8000"),
+        ("http://api.dev", "amy", "api dev -> amy OVERRIDDEN 10.1.0.12:8001"),
         ("http://api.dev:7070", "amy", "api dev -> - NO_PORT -"),
-        ("http://api:8000/x?y#z", "amy", "api amy -> amy OWN 10.96.0.12:8000"),
+        ("http://api:8000/x?y#z", "amy", "api amy -> amy OWN 10.1.0.12:8001"),
         ("http://API.Dev.", "", "api dev -> dev NO_KEY 10.96.0.2:80"),
         ("http://api.dev.svc:7070", "bob", "api dev -> dev INHERITED 10.96.0.2:7070"),
         ("http://api.dev.svc.cluster.local", "", "api dev -> dev NO_KEY 10.96.0.2:80"),
         ("ws://api.dev.svc.cluster.local.:80", "", "api dev -> dev NO_KEY 10.96.0.2:80"),
         ("http://[fd00::2]", "bob", "api dev -> dev INHERITED [fd00::2]:80"),
-        ("http://[FD00:0::12]:8000", "", "api amy -> amy NO_KEY [fd00::12]:8000"),
-        ("http://10.96.0.99", "amy", "web amy -> dev FALLEN_BACK 10.96.0.1:80"),
-        ("http://10.96.0.99", "", "web amy -> dev FALLEN_BACK 10.96.0.1:80"),
+        ("http://[FD00:0::12]:8000", "", "api amy -> amy NO_KEY [fd01::12]:8001"),
+        ("http://10.96.0.99", "amy", "web amy -> dev FALLEN_BACK 10.1.0.1:8080"),
+        ("http://10.96.0.99", "", "web amy -> dev FALLEN_BACK 10.1.0.1:8080"),
         ("http://peers.dev:8080", "", "peers dev -> dev NO_KEY 10.1.0.5:8080,10.1.0.6:8080"),
         ("http://10.1.0.6:8080", "", "peers dev -> dev NO_KEY 10.1.0.6:8080"),
         ("http://peers.dev:8080", "amy", "peers dev -> - NO_INSTANCE -"),
@@ -87,11 +87,11 @@ def test_the_table_of_decisions_is_explained(case: Case) -> None:
         ("https://web.dev:80", "amy", "web dev -> dev NOT_HTTP 10.96.0.1:80"),
         ("redis://web.dev:6379", "amy", "web dev -> dev NOT_HTTP 10.96.0.1:6379"),
         ("http://out.dev", "amy", "out dev -> dev EXTERNAL_NAME -"),
-        ("http://dev.web.test/x", "", "web dev -> dev NO_KEY 10.96.0.1:80"),
-        ("https://dev.web.test/api/x", "", "api dev -> dev NO_KEY 10.96.0.2:80"),
-        ("http://dev.web.test/apix", "", "web dev -> dev NO_KEY 10.96.0.1:80"),
-        ("http://amy.s.dev.web.test", "", "web dev -> dev INHERITED 10.96.0.1:80"),
-        ("http://amy.s.dev.web.test/api", "", "api dev -> amy OVERRIDDEN 10.96.0.12:8000"),
+        ("http://dev.web.test/x", "", "web dev -> dev NO_KEY 10.1.0.1:8080"),
+        ("https://dev.web.test/api/x", "", "api dev -> dev NO_KEY 10.1.0.2:8080"),
+        ("http://dev.web.test/apix", "", "web dev -> dev NO_KEY 10.1.0.1:8080"),
+        ("http://amy.s.dev.web.test", "", "web dev -> dev INHERITED 10.1.0.1:8080"),
+        ("http://amy.s.dev.web.test/api", "", "api dev -> amy OVERRIDDEN 10.1.0.12:8001"),
     ],
 )
 def test_every_spelling_stands_for_its_service(url: str, source: str, expected: str) -> None:
@@ -232,8 +232,9 @@ def claimed(*entries: tuple[str, str]) -> ClusterState:
     items = [ingress(space, rule(host, ("/", "web", "http"))) for space, host in entries]
     for at, item in enumerate(items):
         item["metadata"]["name"] = f"entry-{at}"
-    more = [service("web.prod", port(80, "http"), address="10.96.0.50")]
-    return observe_state(replace(FAMILY, ingresses=items, services=[*FAMILY.services, *more]))[0]
+    services = [*FAMILY.services, service("web.prod", port(80, "http"), address="10.96.0.50")]
+    slices = [*FAMILY.endpoint_slices, endpoint_slice("web.prod", "10.1.0.50", ports={"http": 8080})]
+    return observe_state(replace(FAMILY, ingresses=items, services=services, endpoint_slices=slices))[0]
 
 
 @pytest.mark.parametrize(

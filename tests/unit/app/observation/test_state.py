@@ -17,7 +17,7 @@ from alcove.routing.plan import plan_routes
 
 pytestmark = pytest.mark.timeout(300)  # the deep profile makes thousands of clusters
 
-FIELDS = [field.name for field in dataclasses.fields(ClusterObjects) if field.name != "certificates"]
+FIELDS = [field.name for field in dataclasses.fields(ClusterObjects) if not field.kw_only]
 scalars = (
     st.none()
     | st.booleans()
@@ -128,3 +128,18 @@ def test_a_memory_saves_reading_and_changes_nothing() -> None:
     moved = dataclasses.replace(objects, endpoint_slices=slices)
     assert observe_state(moved, memory) == observe_state(moved) != fresh
     assert observe_state(ClusterObjects(), memory) == observe_state(ClusterObjects())
+
+
+def test_a_service_whose_slices_are_on_their_way_does_not_count_yet() -> None:
+    made = service("web.dev", port(80), address="10.96.0.1", selector={"app": "web"})
+    objects = ClusterObjects(namespaces=[namespace("dev")], services=[made])
+    key = (SpaceName("dev"), ServiceName("web"))
+    assert key not in observe_state(objects)[0].services
+    nobody = dataclasses.replace(objects, endpoint_slices=[endpoint_slice("web.dev")])
+    assert observe_state(nobody)[0].services[key].ready == ()
+    # Whoever may not see slices cannot tell.
+    assert key in observe_state(dataclasses.replace(objects, slices_seen=False))[0].services
+    by_hand = service("web.dev", port(80), address="10.96.0.1")
+    assert key in observe_state(dataclasses.replace(objects, services=[by_hand]))[0].services
+    outside = service("web.dev", selector={"app": "web"}, type="ExternalName", externalName="a.test")
+    assert key in observe_state(dataclasses.replace(objects, services=[outside]))[0].services
