@@ -33,7 +33,7 @@ from alcove.pki import KeyPair
 from alcove.routing.envoy.names import ProxySettings
 from alcove.xds.encoding import Encoder
 from alcove.xds.publisher import Publisher
-from alcove.xds.resources import Snapshot
+from alcove.xds.resources import ROUTES, Snapshot
 from alcove.xds.server import open_server
 from benchmarks import clusters, machine
 from benchmarks.clusters import Fleet, Shape
@@ -109,8 +109,8 @@ async def measure(shape: Shape, fleet: Fleet, routes: _Routes, publisher: _Publi
     peak = limits.getrusage(limits.RUSAGE_SELF).ru_maxrss / 1000
     whole = [each.whole for each in found]
     print(f"  {len(fleet.nodes)} proxies, {max(sizes) / 1000:.0f} KB of routes each; load {_load()}:")
-    for name, share in (("p50", 0.5), ("p99", 0.99)):
-        print(f"    change -> all answered, {name}       {machine.percentile(whole, share) * 1000:8.0f} ms")
+    for title, share in (("p50", 0.5), ("p99", 0.99)):
+        print(f"    change -> all answered, {title}       {machine.percentile(whole, share) * 1000:8.0f} ms")
     parts = {
         "held off": [each.begun - each.told for each in found],
         "built": [each.published - each.begun for each in found],
@@ -156,8 +156,7 @@ class _Publisher(Publisher):
         self.routes: dict[str, bytes] = {}
 
     def publish(self, node_id: str, snapshot: Snapshot) -> int:
-        kind = clusters.ROUTES_TYPE
-        self.routes[node_id] = snapshot[kind]["outbound"].body
+        self.routes[node_id] = snapshot[ROUTES]["outbound"].body
         self.published.set()
         return super().publish(node_id, snapshot)
 

@@ -62,6 +62,16 @@ def fill_store(shape: Shape) -> Fleet:
     return Fleet(store, [node_id(meta["uid"], meta["namespace"], meta["name"]) for meta in pods])
 
 
+def service_address(number: int) -> str:
+    """Give the cluster address of the n-th Service: the root's come first, then each child's."""
+    return f"10.{100 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
+
+
+def instance_address(number: int) -> str:
+    """Give the address of its only instance, where none of the cluster's pods is one."""
+    return f"10.{20 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
+
+
 def make_change(shape: Shape, number: int) -> list[tuple[str, Object]]:
     """Give a Service that a child space has not got yet and its parent has, and its instance, each with its
     watch; each number gives another one.
@@ -159,10 +169,9 @@ def _objects(shape: Shape) -> Iterator[tuple[str, Object]]:
     number = 0
     for space in shape.names:
         for name in owned[space]:
-            address = f"10.{100 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
-            yield "services", _service(space, name, address)
-            other = f"10.{20 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
-            yield "slices", _slice(space, name, instances.get((space, name), [other]))
+            yield "services", _service(space, name, service_address(number))
+            addresses = instances.get((space, name), [instance_address(number)])
+            yield "slices", _slice(space, name, addresses)
             number += 1
     for at in range(min(ENTRIES, shape.services)):
         yield "ingresses", _ingress(f"service{at}")

@@ -203,7 +203,21 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static struct arguments_fault parse_words(const struct word *word, char *const words[], struct arguments *arguments)
+/* Of two commands with a word between them. */
+static struct arguments_fault split_commands(char *words[], struct arguments *arguments)
+{
+    for (char **word = words; *word != NULL; word++)
+        if (strcmp(*word, "--") == 0) {
+            if (word == words || word[1] == NULL)
+                return refuse("a command is missing beside", *word);
+            *word = NULL;
+            arguments->carrier = word + 1;
+            return none;
+        }
+    return none;
+}
+
+static struct arguments_fault parse_words(const struct word *word, char *words[], struct arguments *arguments)
 {
     for (; *words != NULL && strcmp(*words, "--") != 0; words += 2) {
         if (is_help(*words)) {
@@ -221,10 +235,11 @@ static struct arguments_fault parse_words(const struct word *word, char *const w
     if (!word->has_command && *words != NULL)
         return refuse("no command belongs here:", *words);
     arguments->command = words + 1;
-    return word->check(arguments);
+    struct arguments_fault fault = word->wish == ARGUMENTS_PROXY ? split_commands(words + 1, arguments) : none;
+    return fault.message != NULL ? fault : word->check(arguments);
 }
 
-struct arguments arguments_parse(char *const argv[])
+struct arguments arguments_parse(char *argv[])
 {
     static const struct word words[] = {
         {"supervise", ARGUMENTS_SUPERVISE, take_supervise, check_supervise, true, 0},

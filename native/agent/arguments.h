@@ -1,4 +1,4 @@
-/* The command line. Pure: reads argv, writes nothing. */
+/* The command line. Pure, but that it may cut argv in two. */
 #ifndef ALCOVE_ARGUMENTS_H
 #define ALCOVE_ARGUMENTS_H
 
@@ -21,10 +21,10 @@
     "In containers of Alcove:\n"                                                                          \
     "\n"                                                                                                  \
     "       alcove-agent init [OPTION VALUE]... -- COMMAND [ARGUMENT]...\n"                               \
-    "       alcove-agent proxy [OPTION VALUE]... -- COMMAND [ARGUMENT]...\n"                              \
+    "       alcove-agent proxy [OPTION VALUE]... -- COMMAND [ARGUMENT]... [-- CARRIER [ARGUMENT]...]\n"   \
     "\n"                                                                                                  \
     "COMMAND is an Envoy. init fetches the files once, ends it, and redirects the pod's TCP; proxy keeps it\n" \
-    "running, and the files fresh.\n"                                                                     \
+    "running, and the files fresh. CARRIER is one that runs in its place while the files are too old for it.\n" \
     "\n"                                                                                                  \
     "  --token FILE                       who the pod is\n"                                               \
     "  --identity DIRECTORY               where the files are put\n"                                      \
@@ -62,6 +62,7 @@ enum arguments_wish {
 struct arguments {
     enum arguments_wish wish;
     char *const *command; /* of init and proxy */
+    char *const *carrier; /* of proxy; null when there is none */
     struct supervise_settings supervise;
     struct exchange_settings exchange;
     struct redirect_settings redirect;
@@ -70,6 +71,7 @@ struct arguments {
     struct arguments_fault fault; /* the rest means nothing when there is one */
 };
 
-struct arguments arguments_parse(char *const argv[]);
+/* Ends the first of two commands with a null pointer, in the place of the word between them. */
+struct arguments arguments_parse(char *argv[]);
 
 #endif

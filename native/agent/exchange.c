@@ -29,6 +29,7 @@ struct pending {
     const struct exchange_fetch *fetch;
     struct renewal renewal;
     char reason[REASON_BYTES]; /* of the last failure, which has been told; empty after a success */
+    bool found_nobody;         /* the last time */
 };
 
 struct exchange {
@@ -128,12 +129,14 @@ static bool keep_both(const struct exchange *self, const struct exchange_fetch *
 }
 
 /* Gives what is known after it; the reason is empty if it succeeded. */
-static struct renewal fetch_once(struct exchange *self, const struct pending *pending, char reason[REASON_BYTES])
+static struct renewal fetch_once(struct exchange *self, struct pending *pending, char reason[REASON_BYTES])
 {
     *reason = '\0';
+    pending->found_nobody = false;
     if (read_token(self, reason)) {
         struct http_result result = ask(self, pending->fetch);
-        if (result.kind == HTTP_NOBODY_LISTENS)
+        pending->found_nobody = result.kind == HTTP_NOBODY_LISTENS;
+        if (pending->found_nobody)
             (void)snprintf(reason, REASON_BYTES, "nothing listens at %s: %s", self->settings->socket, result.reason);
         else if (result.kind == HTTP_FAILED)
             (void)snprintf(reason, REASON_BYTES, "asked over %s: %s", self->settings->socket, result.reason);
@@ -211,13 +214,22 @@ static bool is_all_fetched(const struct exchange *self)
     return true;
 }
 
-/* Until all are there, or for ever. Gives an exit code. */
+static bool is_given_up(const struct exchange *self)
+{
+    int64_t now = clock_wall_ms();
+    for (size_t at = 0; self->settings->gives_up && at < self->settings->count; at++)
+        if (self->pending[at].found_nobody && renewal_is_stale(&self->pending[at].renewal, now))
+            return true;
+    return false;
+}
+
+/* Until all are there, or until it gives up. Gives an exit code. */
 static int run(struct exchange *self, bool until_all_are_there)
 {
     int timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC);
     for (;;) {
         int64_t next = fetch_what_is_due(self);
-        if (until_all_are_there && is_all_fetched(self))
+        if (until_all_are_there ? is_all_fetched(self) : is_given_up(self))
             return 0;
         if (timer < 0 || !sleep_until(timer, next)) {
             log_errno("cannot wait until a file is due");

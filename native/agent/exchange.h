@@ -7,6 +7,7 @@
 #ifndef ALCOVE_EXCHANGE_H
 #define ALCOVE_EXCHANGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -27,6 +28,7 @@ struct exchange_settings {
     const char *socket;   /* where an Envoy listens that carries it to the control plane */
     struct exchange_fetch fetches[EXCHANGE_FETCHES];
     size_t count;
+    bool gives_up; /* see exchange_renew */
 };
 
 /*
@@ -37,7 +39,10 @@ struct exchange_settings {
 /* Fetches each, whatever is there, however long it takes; then returns 0. */
 int exchange_fetch_all(const void *settings);
 
-/* Fetches each when it is due, and never returns but for a fault. */
+/*
+ * Fetches each when it is due, and never returns but for a fault; if it gives up, it returns 0 when one is stale
+ * and nobody listens that would carry what is asked.
+ */
 int exchange_renew(const void *settings);
 
 #endif

@@ -29,7 +29,7 @@ int main(int argc, char *argv[])
     case ARGUMENTS_INIT:
         return roles_init(&arguments.exchange, &arguments.redirect, arguments.command);
     case ARGUMENTS_PROXY:
-        return roles_proxy(&arguments.exchange, arguments.command);
+        return roles_proxy(&arguments.exchange, arguments.command, arguments.carrier);
     case ARGUMENTS_AWAIT_PROXY:
         return roles_await_proxy(arguments.admin, arguments.seconds);
     case ARGUMENTS_DRAIN:

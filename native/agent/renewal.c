@@ -24,6 +24,12 @@ int64_t renewal_due_ms(const struct renewal *renewal, const struct renewal_patie
     return since + wait;
 }
 
+bool renewal_is_stale(const struct renewal *renewal, int64_t now_ms)
+{
+    int64_t since = renewal->fetched_at_ms;
+    return since < 0 || since > now_ms || now_ms - since >= renewal->max_age_s * 2000;
+}
+
 struct renewal renewal_after_success(int64_t now_ms, int64_t max_age_s)
 {
     int64_t age = max_age_s < 0 ? RENEWAL_USUAL_AGE_S : max_age_s;

@@ -32,6 +32,9 @@ struct renewal_patience {
 /* When to fetch: now_ms if that is over already. */
 int64_t renewal_due_ms(const struct renewal *renewal, const struct renewal_patience *patience, int64_t now_ms);
 
+/* Whether it is so old that it may be worth nothing any more: twice its age, or unknown. */
+bool renewal_is_stale(const struct renewal *renewal, int64_t now_ms);
+
 /* What is known after an answer with that age (-1: it says none), and after none. */
 struct renewal renewal_after_success(int64_t now_ms, int64_t max_age_s);
 struct renewal renewal_after_failure(const struct renewal *renewal, int64_t now_ms);

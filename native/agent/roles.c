@@ -59,11 +59,24 @@ int roles_init(const struct exchange_settings *exchange, const struct redirect_s
     return redirect->is_wanted && redirect_install(redirect) != 0 ? EXIT_FAULT : 0;
 }
 
-int roles_proxy(const struct exchange_settings *exchange, char *const command[])
+int roles_proxy(const struct exchange_settings *exchange, char *const command[], char *const carrier[])
 {
-    struct supervise_settings settings = keep_running(command, PROXY_GRACE_MS);
-    settings.companion = (struct companion){exchange_renew, exchange};
-    return supervise(&settings).code;
+    struct exchange_settings renewing = *exchange;
+    renewing.gives_up = carrier != NULL;
+    struct supervise_settings usual = keep_running(command, PROXY_GRACE_MS);
+    usual.companion = (struct companion){exchange_renew, &renewing};
+    struct supervise_settings instead = keep_running(carrier, INIT_GRACE_MS);
+    instead.companion = (struct companion){exchange_fetch_all, exchange};
+    for (;;) {
+        struct supervised ended = supervise(&usual);
+        if (!ended.companion_is_done)
+            return ended.code;
+        log_line("what was fetched may have expired, and %s carries nothing: running %s until all is fetched anew",
+                 *command, *carrier);
+        ended = supervise(&instead);
+        if (!ended.companion_is_done)
+            return ended.code;
+    }
 }
 
 static struct http_result ask_admin(const char *admin, const char *line, int64_t listen_ms, int64_t answer_ms,

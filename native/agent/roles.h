@@ -18,7 +18,12 @@
 int roles_init(const struct exchange_settings *exchange, const struct redirect_settings *redirect,
                char *const command[]);
 
-int roles_proxy(const struct exchange_settings *exchange, char *const command[]);
+/*
+ * An Envoy whose certificate has expired is told nothing by the control plane, and before it is told something
+ * it carries no renewal. So while nobody listens and the files are that old, the carrier (unless it is null)
+ * runs in its place, until all have been fetched.
+ */
+int roles_proxy(const struct exchange_settings *exchange, char *const command[], char *const carrier[]);
 
 /* Both ask the Envoy's admin at a Unix socket. */
 int roles_await_proxy(const char *admin, int64_t seconds);

@@ -165,7 +165,7 @@ static void note_end_of_companion(struct supervisor *self, int status)
 {
     self->companion = 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        self->companion_is_done = true;
+        self->companion_is_done = !self->stop_asked;
         take_signal(self, SIGTERM);
     } else if (self->command_alive && self->phase == RUNNING) {
         retry_companion(self);
@@ -184,6 +184,14 @@ static void reap(struct supervisor *self)
         note_end_of_companion(self, reaped.companion_status);
     if (reaped.command_ended)
         note_end(self, reaped.status);
+}
+
+/* Takes a signal that came from outside: who asks for the end then means all of it. */
+static void hear(struct supervisor *self, int number)
+{
+    take_signal(self, number);
+    if (self->stop_asked && (number == SIGTERM || number == SIGINT || number == SIGQUIT))
+        self->companion_is_done = false;
 }
 
 static void watch_running(struct supervisor *self)
@@ -280,7 +288,7 @@ static int supervise_until_done(struct supervisor *self, int signals)
         }
         self->now = clock_monotonic_ms();
         for (int number = signals_next(signals); number != 0; number = signals_next(signals))
-            take_signal(self, number);
+            hear(self, number);
         reap(self);
         settle(self);
     }

@@ -33,7 +33,7 @@ struct supervise_settings {
 
 struct supervised {
     int code;
-    bool companion_is_done;
+    bool companion_is_done; /* and nobody else asked for the end */
 };
 
 /*

@@ -88,8 +88,10 @@ env:
     valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.uid}}
   - name: ALCOVE_SPACE
     valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}
-  - name: ALCOVE_BOOTSTRAP
-    valueFrom: {configMapKeyRef: {name: alcove-gateway, key: {{ .key }}}}
+  {{- range $name, $key := .told }}
+  - name: {{ $name }}
+    valueFrom: {configMapKeyRef: {name: alcove-gateway, key: {{ $key }}}}
+  {{- end }}
 securityContext: {{- include "alcove.confined" . | nindent 2 }}
 {{- end -}}
 
@@ -99,7 +101,7 @@ securityContext: {{- include "alcove.confined" . | nindent 2 }}
 - --identity
 - /var/run/secrets/alcove/identity
 - --socket
-- {{ . }}
+- /var/run/secrets/alcove/identity/exchange.sock
 - --fetch
 - /identity/certificate=certificate.json
 - --fetch
@@ -110,7 +112,7 @@ securityContext: {{- include "alcove.confined" . | nindent 2 }}
 - --
 - /opt/alcove/bin/envoy
 - --config-yaml
-- $(ALCOVE_BOOTSTRAP)
+- $({{ . }})
 - --concurrency
 - "2"
 - --disable-hot-restart

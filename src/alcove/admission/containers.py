@@ -8,7 +8,8 @@ but NET_ADMIN: so what it leaves for the proxy is readable by that group.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -27,6 +28,8 @@ ENVOY = "/opt/alcove/bin/envoy"
 ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 BOOTSTRAP = "ALCOVE_BOOTSTRAP"
 """The variable that holds what Envoy is started with."""
+EXCHANGE = "ALCOVE_EXCHANGE"
+"""The variable of a proxy that holds what an Envoy is started with which only carries renewals."""
 
 _TOKEN_PATH = "/var/run/secrets/alcove/token"  # noqa: S105  # a path
 _IDENTITY_PATH = "/var/run/secrets/alcove/identity"
@@ -34,7 +37,8 @@ _RUN_PATH = "/var/run/alcove"
 _TOKEN_SECONDS = 3600
 _TOKEN_FILE = "token"  # noqa: S105  # a name
 FIRST_EXCHANGE = f"{_IDENTITY_PATH}/exchange.sock"
-PLACES = Places(_IDENTITY_PATH, exchange=f"{_RUN_PATH}/exchange.sock", admin=f"{_RUN_PATH}/admin.sock")
+PLACES = Places(_IDENTITY_PATH, exchange=FIRST_EXCHANGE, admin=f"{_RUN_PATH}/admin.sock")
+"""One exchange after the other, at the same place: so that one bootstrap serves before a proxy and in it."""
 _DRAIN_SECONDS = 604_800
 """A listener that changes keeps its connections for a week: the kinds of ports are part of it."""
 
@@ -46,7 +50,7 @@ def render_init(settings: InjectionSettings, resources: Resources) -> Object:
         "image": settings.images.init,
         "imagePullPolicy": settings.images.pull_policy,
         "command": init_command(settings, redirect=True),
-        "env": _environment(render_exchange_bootstrap(settings, FIRST_EXCHANGE)),
+        "env": _environment({BOOTSTRAP: render_exchange_bootstrap(settings, FIRST_EXCHANGE)}),
         "resources": resources.render(),
         "securityContext": {
             **_security(user=0, group=settings.uid),
@@ -68,7 +72,12 @@ def render_proxy(settings: InjectionSettings, resources: Resources, *, checks: S
         "imagePullPolicy": settings.images.pull_policy,
         "command": proxy_command(settings),
         "restartPolicy": "Always",
-        "env": _environment(render_proxy_bootstrap(settings, PLACES, checks)),
+        "env": _environment(
+            {
+                BOOTSTRAP: render_proxy_bootstrap(settings, PLACES, checks),
+                EXCHANGE: render_exchange_bootstrap(settings, PLACES.exchange),
+            }
+        ),
         "lifecycle": {
             "postStart": {"exec": {"command": admin_command("await-proxy")}},
             "preStop": {"exec": {"command": admin_command("drain")}},
@@ -82,15 +91,23 @@ def render_proxy(settings: InjectionSettings, resources: Resources, *, checks: S
     }
 
 
-def init_command(settings: InjectionSettings, *, redirect: bool) -> list[str]:
-    """Give what fetches a certificate with the exchange's bootstrap, and redirects if it is asked to."""
+def init_command(settings: InjectionSettings, *, redirect: bool, node: str = "") -> list[str]:
+    """Give what fetches a certificate with the exchange's bootstrap, and redirects if it is asked to.
+
+    ``node`` is who the Envoy is, unless its bootstrap says so.
+    """
     redirecting = _redirect(settings) if redirect else ()
-    return [AGENT, "init", *redirecting, *_fetching(FIRST_EXCHANGE), "--", *_envoy(settings)]
+    envoy = _envoy(settings, BOOTSTRAP, node)
+    return [AGENT, "init", *redirecting, *_fetching(FIRST_EXCHANGE), *envoy]
 
 
-def proxy_command(settings: InjectionSettings) -> list[str]:
-    """Give what runs the Envoy of a pod or of the gateway, and renews what was fetched."""
-    return [AGENT, "proxy", *_fetching(PLACES.exchange), "--", *_envoy(settings)]
+def proxy_command(settings: InjectionSettings, *, node: str = "") -> list[str]:
+    """Give what runs the Envoy of a pod or of the gateway, and renews what was fetched.
+
+    The second Envoy takes the first one's place if all has expired: see the agent's ``proxy``.
+    """
+    envoys = (_envoy(settings, name, node) for name in (BOOTSTRAP, EXCHANGE))
+    return [AGENT, "proxy", *_fetching(PLACES.exchange), *itertools.chain(*envoys)]
 
 
 def admin_command(role: str, *, seconds: int | None = None) -> list[str]:
@@ -110,8 +127,9 @@ def render_volumes() -> list[Object]:
     ]
 
 
-def _environment(bootstrap: Body) -> list[Object]:
-    return render_variables(**{BOOTSTRAP: msgspec.json.encode(bootstrap).decode()})
+def _environment(bootstraps: Mapping[str, Body]) -> list[Object]:
+    texts = {name: msgspec.json.encode(bootstrap).decode() for name, bootstrap in bootstraps.items()}
+    return render_variables(**texts)
 
 
 def _redirect(settings: InjectionSettings) -> list[str]:
@@ -130,10 +148,11 @@ def _fetching(socket: str) -> list[str]:
     ]
 
 
-def _envoy(settings: InjectionSettings) -> list[str]:
+def _envoy(settings: InjectionSettings, bootstrap: str, node: str) -> list[str]:
     return [
-        *(ENVOY, "--config-yaml", reference(BOOTSTRAP), "--concurrency", str(settings.concurrency)),
+        *("--", ENVOY, "--config-yaml", reference(bootstrap), "--concurrency", str(settings.concurrency)),
         *("--disable-hot-restart", "--log-level", "warning", "--drain-time-s", str(_DRAIN_SECONDS)),
+        *(("--service-node", node) if node else ()),
     ]
 
 

@@ -62,7 +62,7 @@ class Choices:
 def plan_choices(world: World, service: Service, asked: Port, *, facing: str) -> Choices:
     """Make the table of a Service that exists; only keys under which another version answers are in it.
 
-    Whoever dials one of its instances, or is one, has no more to know.
+    That is all that matters to those who dial an instance, and to the instances themselves.
 
     Args:
         world: Everything.
@@ -84,9 +84,9 @@ def plan_address(world: World, service: Service, asked: Port, *, facing: str) ->
     """Make the table of the address that the cluster gave a Service, with the keys under which it answers.
 
     What stands is forgotten by the cluster in the moment in which the Service is removed, before any proxy
-    knows. Children's Services come and go, and are mostly asked for by those whose key is the child's or below:
-    for these the table says the instances. Roots' Services are left to the cluster, and so is what has no
-    instance yet or too many.
+    knows. Children's Services come and go, and are mostly asked for by those whose key is the child's or of a
+    space below it: for these the table says the instances. Roots' Services are left to the cluster, and so is
+    what has no instance yet or too many.
     """
     choices = plan_choices(world, service, asked, facing=facing)
     if world.tree.parents.get(service.space) is None or not service.ready:

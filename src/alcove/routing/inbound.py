@@ -7,7 +7,7 @@ decides, else nothing is forwarded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alcove.model import Service
@@ -33,32 +33,35 @@ class Inbound:
     classes: tuple[PortClass, ...] = ()
 
 
-def plan_inbound(world: World) -> Mapping[str, Inbound]:
-    """Give what every pod behind a Service of a space knows, by the pod's address."""
-    found: dict[str, dict[int, list[Choices]]] = {}
-    declared: dict[str, list[Declared]] = {}
-    for service in world.ordered:
-        known = service.endpoints and service.space in world.tree.parents
-        tables = _tables(world, service) if known else {}
-        for endpoint in service.endpoints:
-            address = endpoint.address
-            for target, choices in tables.items():
-                found.setdefault(address, {}).setdefault(target, []).append(choices)
-            declared.setdefault(address, []).extend(
-                Declared(port.target, address, port.protocol) for port in service.ports
-            )
-    return {
-        address: Inbound(
-            tuple(InboundPort(number, tuple(ports[number])) for number in sorted(ports)),
-            plan_classes(declared[address]),
-        )
-        for address, ports in sorted(found.items())
-    }
+Tables = Mapping[int, Choices]
+"""What one Service's instances know of it, by container port."""
+
+Behind = tuple[tuple[Service, Tables], ...]
+"""The Services that have an instance, with their tables."""
+
+Known = Mapping[str, tuple[Behind, Inbound | None]]
+"""What every pod knows, by its address, and of what it was made; None for one behind no Service of a space."""
 
 
-def _tables(world: World, service: Service) -> dict[int, Choices]:
+def plan_inbound(services: Iterable[tuple[Service, Tables]], before: Known) -> Known:
+    """Give what every pod knows; of one whose Services and tables are the same objects, what it was before.
+
+    Args:
+        services: Every Service, in canonical order, with what ``plan_tables`` gives for it.
+        before: What this gave for an earlier state.
+    """
+    behind: dict[str, list[tuple[Service, Tables]]] = {}
+    for pair in services:
+        for endpoint in pair[0].endpoints:
+            behind.setdefault(endpoint.address, []).append(pair)
+    return {address: _known(address, tuple(behind[address]), before) for address in sorted(behind)}
+
+
+def plan_tables(world: World, service: Service) -> Tables:
     """Give a table per container port; of two ports that share one, the one that can be answered counts."""
     found: dict[int, Choices] = {}
+    if not service.endpoints or service.space not in world.tree.parents:
+        return found
     for port in service.ports:
         facing = (*service.addresses, *service.ready, "")[0]
         choices = plan_choices(world, service, port, facing=facing)
@@ -66,6 +69,29 @@ def _tables(world: World, service: Service) -> dict[int, Choices]:
         if kept is None or _answerable(choices) > _answerable(kept):
             found[port.target] = choices
     return found
+
+
+def _known(address: str, behind: Behind, before: Known) -> tuple[Behind, Inbound | None]:
+    known = before.get(address)
+    if known is not None and _same(known[0], behind):
+        return known
+    ports: dict[int, list[Choices]] = {}
+    for _, tables in behind:
+        for target, choices in tables.items():
+            ports.setdefault(target, []).append(choices)
+    if not ports:
+        return behind, None
+    declared = (
+        Declared(port.target, address, port.protocol) for service, _ in behind for port in service.ports
+    )
+    claimed = tuple(InboundPort(number, tuple(ports[number])) for number in sorted(ports))
+    return behind, Inbound(claimed, plan_classes(declared))
+
+
+def _same(one: Behind, other: Behind) -> bool:
+    return len(one) == len(other) and all(
+        mine[0] is theirs[0] and mine[1] is theirs[1] for mine, theirs in zip(one, other, strict=True)
+    )
 
 
 def _answerable(choices: Choices) -> int:

@@ -6,22 +6,26 @@ are keys too: they stand for the name that they had.
 
 Who answers is named by its ready instances: the cluster's address of a version is gone in the moment in which
 its Service is, and proxies learn of that later. For the same reason the addresses of children's Services are
-in the plan, overridden or not.
+in the plan, overridden or not: under their own keys they lead to their instances.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
 
-from alcove.model import ClusterState, Port, Protocol, SpaceName
+from alcove.model import ClusterState, Port, Protocol, Service, ServiceName, SpaceName
 from alcove.routing.addresses import collapse_ranges, render_socket
 from alcove.routing.certificates import observe_certificates
 from alcove.routing.choices import Choices, plan_address, plan_alias, plan_choices
 from alcove.routing.classes import Declared, PortClass, plan_classes
 from alcove.routing.entries import GatewayHost, plan_entries
-from alcove.routing.inbound import Inbound, plan_inbound
+from alcove.routing.inbound import Inbound, Known, Tables, plan_inbound, plan_tables
 from alcove.routing.world import World, observe_world
+from alcove.spaces.tree import SpaceTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +56,95 @@ class RoutePlan:
 
 def plan_routes(state: ClusterState) -> RoutePlan:
     """Make the plan; a function of the set of objects."""
-    world = observe_world(state)
-    return RoutePlan(
-        destinations=tuple(_destinations(world)),
-        classes=plan_classes(_declared(world)),
-        inbound=plan_inbound(world),
-        hosts=plan_entries(world, state.entries, observe_certificates(state)),
-        children=frozenset(name for name, parent in world.tree.parents.items() if parent is not None),
-        ranges=collapse_ranges(state.ranges, _addresses(world)),
-    )
+    return Planner().plan(state)
 
 
-def _destinations(world: World) -> Iterator[Destination]:
-    claims: dict[str, list[Choices]] = {}
-    for address, port, choices in _claims(world):
-        claims.setdefault(render_socket(address, port), []).append(choices)
-    for socket, found in sorted(claims.items()):
-        if any(not choices.trivial for choices in found):
-            yield Destination(socket, _distinct(found))
+class Planner:
+    """Makes plan after plan, each a function of its state alone.
+
+    Who answers for a name depends on the tree and on the versions of that name. What is decided about it is
+    kept from one plan to the next while these are the same objects, so that a plan costs what has changed.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing to use again."""
+        self._world: World | None = None
+        self._names: dict[ServiceName, _Decided] = {}
+        self._inbound: Known = {}
+
+    def plan(self, state: ClusterState) -> RoutePlan:
+        """Make the plan of a state."""
+        world = self._world = observe_world(state, self._world)
+        self._names = _decide_names(world, self._names)
+        tables = [(each, self._names[each.name].tables[each.space]) for each in world.ordered]
+        self._inbound = plan_inbound(tables, self._inbound)
+        return RoutePlan(
+            destinations=tuple(_destinations(world, self._names.values())),
+            classes=plan_classes(_declared(world)),
+            inbound={address: found for address, (_, found) in self._inbound.items() if found is not None},
+            hosts=plan_entries(world, state.entries, observe_certificates(state)),
+            children=frozenset(name for name, parent in world.tree.parents.items() if parent is not None),
+            ranges=collapse_ranges(state.ranges, _addresses(world)),
+        )
 
 
-def _claims(world: World) -> Iterator[tuple[str, int, Choices]]:
+class _Decided(NamedTuple):
+    """What is decided about the versions of one name."""
+
+    tree: SpaceTree
+    versions: tuple[Service, ...]
+    claims: tuple[tuple[str, Choices], ...]
+    """By ``address:port``."""
+    tables: Mapping[SpaceName, Tables]
+
+
+def _decide_names(world: World, before: Mapping[ServiceName, _Decided]) -> dict[ServiceName, _Decided]:
+    versions: dict[ServiceName, list[Service]] = {}
     for service in world.ordered:
-        for port in service.ports:
-            for address in service.addresses:
-                yield address, port.number, plan_address(world, service, port, facing=address)
-            for address in service.ready if service.headless else ():
-                yield address, port.target, plan_choices(world, service, port, facing=address)
+        versions.setdefault(service.name, []).append(service)
+    same = next((each.tree for each in before.values()), None) == world.tree
+    return {
+        name: before[name]
+        if same and name in before and _same(before[name].versions, found)
+        else _decide_name(world, tuple(found))
+        for name, found in versions.items()
+    }
+
+
+def _decide_name(world: World, versions: tuple[Service, ...]) -> _Decided:
+    claims = tuple(claim for service in versions for claim in _claims(world, service))
+    return _Decided(world.tree, versions, claims, {each.space: plan_tables(world, each) for each in versions})
+
+
+def _same(one: Sequence[Service], other: Sequence[Service]) -> bool:
+    return len(one) == len(other) and all(map(operator.is_, one, other))
+
+
+def _claims(world: World, service: Service) -> Iterator[tuple[str, Choices]]:
+    for port in service.ports:
+        for address in service.addresses:
+            yield (
+                render_socket(address, port.number),
+                plan_address(world, service, port, facing=address),
+            )
+        for address in service.ready if service.headless else ():
+            yield render_socket(address, port.target), plan_choices(world, service, port, facing=address)
+
+
+def _alias_claims(world: World) -> Iterator[tuple[str, Choices]]:
     for address, space, alias in world.aliases:
         for port in world.alias_ports(space, alias):
-            yield address, port.number, plan_alias(world, alias.service, space, port, facing=address)
+            choices = plan_alias(world, alias.service, space, port, facing=address)
+            yield render_socket(address, port.number), choices
+
+
+def _destinations(world: World, decided: Iterable[_Decided]) -> Iterator[Destination]:
+    claims: dict[str, list[Choices]] = {}
+    for socket, choices in chain(*(each.claims for each in decided), _alias_claims(world)):
+        claims.setdefault(socket, []).append(choices)
+    for socket in sorted(claims):
+        if any(not choices.trivial for choices in claims[socket]):
+            yield Destination(socket, _distinct(claims[socket]))
 
 
 def _distinct(claims: list[Choices]) -> tuple[Choices, ...]:

@@ -25,6 +25,8 @@ class World:
     """Every space below a space."""
     aliases: tuple[tuple[str, SpaceName, Alias], ...]
     """The addresses of removed Services that no other Service took since."""
+    observed: Services
+    """The Services as they were observed, from which those here were made."""
 
     def affected(self, space: SpaceName, name: ServiceName) -> tuple[SpaceName, ...]:
         """Give the spaces below ``space`` that do not see what ``space`` sees under a name.
@@ -50,10 +52,10 @@ class World:
         return tuple(found[number] for number in sorted(found))
 
 
-def observe_world(state: ClusterState) -> World:
-    """Make the world of a state."""
+def observe_world(state: ClusterState, before: World | None = None) -> World:
+    """Make the world of a state; what is as in the world ``before`` is the same object again."""
     tree = plan_tree(state.spaces.values())
-    services = {key: _canonical(state.services[key]) for key in sorted(state.services)}
+    services = {key: _seen(state.services[key], key, before) for key in sorted(state.services)}
     versions: dict[ServiceName, tuple[SpaceName, ...]] = {}
     for (space, name), service in services.items():
         if space in tree.parents and not service.external_name:
@@ -69,7 +71,15 @@ def observe_world(state: ClusterState) -> World:
         versions=versions,
         below={name: tuple(spaces) for name, spaces in below.items()},
         aliases=_aliases(state, services),
+        observed=state.services,
     )
+
+
+def _seen(service: Service, key: tuple[SpaceName, ServiceName], before: World | None) -> Service:
+    if before is not None and before.observed.get(key) is service:
+        return before.services[key]
+    made = _canonical(service)
+    return before.services[key] if before is not None and before.services.get(key) == made else made
 
 
 def _canonical(service: Service) -> Service:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -121,7 +122,7 @@ class Pod:
     def gateway(self) -> contextlib.AbstractAsyncContextManager[Envoy]:
         """Run the Envoy of a gateway, whose name comes from its command line."""
         bootstrap = render_gateway_bootstrap(self.settings, self.places)
-        return open_envoy(bootstrap, self, "--service-node", NODE_ID)
+        return open_envoy(bootstrap, self, node=NODE_ID)
 
     async def fetch(self, path: str, token: str = TOKEN) -> Answer:
         """Ask the control plane through the exchange."""
@@ -212,9 +213,9 @@ class Envoy:
 
 
 @contextlib.asynccontextmanager
-async def open_envoy(bootstrap: dict[str, Any], pod: Pod, *more: str) -> AsyncIterator[Envoy]:
+async def open_envoy(bootstrap: dict[str, Any], pod: Pod, *, node: str = "") -> AsyncIterator[Envoy]:
     """Yield an Envoy that runs as a container's command would, with its variables expanded."""
-    command = command_line(bootstrap, pod.facts, [*proxy_command(pod.settings), *more])
+    command = command_line(bootstrap, pod.facts, proxy_command(pod.settings, node=node))
     process = await asyncio.create_subprocess_exec(
         *command, stderr=asyncio.subprocess.PIPE, env={"PATH": os.environ["PATH"]}
     )
@@ -228,9 +229,10 @@ async def open_envoy(bootstrap: dict[str, Any], pod: Pod, *more: str) -> AsyncIt
 
 
 def command_line(bootstrap: dict[str, Any], facts: Mapping[str, str], command: Sequence[str]) -> list[str]:
-    """Give what the agent is told to run, by the Envoy of this machine."""
+    """Give what the agent is told to run first, by the Envoy of this machine."""
     variables = {**facts, BOOTSTRAP: expand(json.dumps(bootstrap), facts)}
-    _, *arguments = command[command.index("--") + 1 :]
+    told = command[command.index("--") + 2 :]
+    arguments = itertools.takewhile(lambda word: word != "--", told)
     return [find_envoy(), *(expand(word, variables) for word in arguments)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.feature.routing.conftest import GATEWAY, Cluster
 from tests.feature.routing.states import Case
 from tests.feature.routing.walks import dialled
 
-from alcove.model import ClusterState, Entry, ServiceName, SpaceName
+from alcove.model import Alias, ClusterState, Endpoint, Entry, ServiceName, SpaceName
 from alcove.routing.envoy.names import ProxySettings
 from alcove.routing.plan import plan_routes
 from alcove.routing.snapshot import GatewayNode, compile_snapshots
@@ -123,6 +124,57 @@ def test_the_destination_reads_the_key_of_a_prefixed_host(cluster: Cluster) -> N
     assert answer["pod"] == "amy"
     assert ["azds-route-as", "amy"] in answer["headers"]
     assert ["baggage", "azds-route-as=amy"] in answer["headers"]
+
+
+FORGOTTEN = "10.96.9.9"
+"""An address that the cluster does not translate: nobody reaches anything there."""
+
+
+def with_instances(*pods: str, address: str = FORGOTTEN, ready: bool = True) -> ClusterState:
+    """Give dev and amy with a web each; that of amy has these pods behind it."""
+    key = SpaceName("amy"), ServiceName("web")
+    instances = tuple(Endpoint(states.pod_address(pod), ready) for pod in pods)
+    version = dataclasses.replace(ONE_SERVICE.services[key], addresses=(address,), endpoints=instances)
+    return dataclasses.replace(ONE_SERVICE, services={**ONE_SERVICE.services, key: version})
+
+
+@pytest.mark.parametrize(("caller", "address"), [("dev", WEB), ("amy", WEB), ("amy", FORGOTTEN)])
+def test_all_instances_of_a_version_answer_although_its_address_is_forgotten(
+    cluster: Cluster, caller: str, address: str
+) -> None:
+    cluster.publish(with_instances("amy", "bob"))
+    text = head("web", **{"azds-route-as": "amy"} if caller == "dev" else {})
+    answers = [get(cluster, caller, address, states.HTTP, text) for _ in range(40)]
+    assert {seen(answer)["pod"] for answer in answers} == {"amy", "bob"}
+    assert all(["azds-route-as", "amy"] in seen(answer)["headers"] for answer in answers)
+    assert all(["x-alcove-route", "web.amy"] in answer["headers"] for answer in answers)
+
+
+def test_the_destination_corrects_to_instances_too(cluster: Cluster) -> None:
+    cluster.publish(with_instances("amy", "bob"))
+    text = head("web", **{"azds-route-as": "amy"})
+    assert {seen(get(cluster, "outside", WEB, states.HTTP, text))["pod"] for _ in range(40)} == {"amy", "bob"}
+
+
+def test_a_version_without_a_ready_instance_says_so(cluster: Cluster) -> None:
+    cluster.publish(with_instances("amy", ready=False))
+    answer = get(cluster, "amy", WEB, states.HTTP, head("web"))
+    assert answer["status"].startswith("503") and Reason.NO_INSTANCE.value in answer["body"]
+    assert seen(get(cluster, "dev", WEB, states.HTTP, head("web")))["pod"] == "dev"
+
+
+def test_a_childs_address_leads_to_its_parent_once_it_is_removed(cluster: Cluster) -> None:
+    cluster.publish(with_instances("amy", address=FORGOTTEN))
+    assert seen(get(cluster, "amy", FORGOTTEN, states.HTTP, head("web"), keep="own"))["pod"] == "amy"
+    own = SpaceName("amy"), ServiceName("web")
+    alias = {FORGOTTEN: Alias(own[1], states.PORTS_OF_ALL)}
+    spaces = {
+        **ONE_SERVICE.spaces,
+        own[0]: dataclasses.replace(ONE_SERVICE.spaces[own[0]], aliases=alias),
+    }
+    services = {key: each for key, each in ONE_SERVICE.services.items() if key != own}
+    cluster.publish(dataclasses.replace(ONE_SERVICE, spaces=spaces, services=services))
+    assert seen(get(cluster, "amy", FORGOTTEN, states.HTTP, head("web"), keep="own"))["pod"] == "dev"
 
 
 def test_live_connections_follow_and_survive_every_change(cluster: Cluster) -> None:

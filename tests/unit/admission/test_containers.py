@@ -31,6 +31,7 @@ ENVOY_COMMAND = [
     *("--", "/opt/alcove/bin/envoy", "--config-yaml", "$(ALCOVE_BOOTSTRAP)", "--concurrency", "1"),
     *("--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "604800"),
 ]
+CARRIER_COMMAND = ["$(ALCOVE_EXCHANGE)" if "BOOTSTRAP" in word else word for word in ENVOY_COMMAND]
 
 
 def proxy(*checks: Check) -> Object:
@@ -97,9 +98,16 @@ def test_the_token_is_for_the_control_plane_only() -> None:
 
 
 def test_the_pods_facts_come_before_the_bootstrap_that_refers_to_them() -> None:
-    for container in (render_init(SETTINGS, INIT_RESOURCES), proxy()):
-        names = [one["name"] for one in container["env"]]
-        assert names == [*FACTS, "ALCOVE_BOOTSTRAP"]
+    init = render_init(SETTINGS, INIT_RESOURCES)
+    assert [one["name"] for one in init["env"]] == [*FACTS, "ALCOVE_BOOTSTRAP"]
+    assert [one["name"] for one in proxy()["env"]] == [*FACTS, "ALCOVE_BOOTSTRAP", "ALCOVE_EXCHANGE"]
+
+
+def test_a_proxy_that_cannot_be_told_anything_any_more_is_carried_as_init_was() -> None:
+    init = render_init(SETTINGS, INIT_RESOURCES)
+    assert environment(proxy())["ALCOVE_EXCHANGE"] == environment(init)["ALCOVE_BOOTSTRAP"]
+    first, second = (one["command"][one["command"].index("--socket") + 1] for one in (init, proxy()))
+    assert first == second
 
 
 def test_init_is_told_everything_by_its_arguments() -> None:
@@ -118,9 +126,10 @@ def test_the_proxy_is_told_everything_by_its_arguments() -> None:
     assert proxy()["command"] == [
         *("/opt/alcove/bin/alcove-agent", "proxy"),
         *FETCHING,
-        *("--socket", "/var/run/alcove/exchange.sock"),
+        *("--socket", "/var/run/secrets/alcove/identity/exchange.sock"),
         *FILES,
         *ENVOY_COMMAND,
+        *CARRIER_COMMAND,
     ]
     hooks = {name: hook["exec"]["command"] for name, hook in proxy()["lifecycle"].items()}
     assert hooks == {

@@ -83,8 +83,9 @@ def test_what_leaves_for_a_service_goes_where_the_rules_say(
             verdict = route_out(snapshot, Request(service.addresses[0], port.number, headers=headers(key)))
             decision = decided(state, service.name, service.space, effective(state, caller, key), port)
             if decision.space == service.space:
-                own = expected(state, service.name, replace(decision, port=port))[0]
-                assert set(verdict.sockets) <= own and not verdict.refused
+                leads = decision.reason in (Reason.OWN, Reason.INHERITED) and _is_child(state, service.space)
+                own = expected(state, service.name, replace(decision, port=port))[0] if leads else set()
+                assert set(verdict.sockets) == own and not verdict.refused
             else:
                 check(verdict, *expected(state, service.name, decision))
             _check_key(state, caller, key, verdict)
@@ -241,13 +242,31 @@ def test_the_order_of_objects_changes_nothing(
 
 
 @given(any_state(), any_name)
-def test_the_table_holds_overridden_services_and_nothing_else(state: ClusterState, caller: SpaceName) -> None:
+def test_the_table_holds_what_is_overridden_or_a_childs_and_nothing_else(
+    state: ClusterState, caller: SpaceName
+) -> None:
     spaces = {name: dataclasses.replace(space, aliases={}) for name, space in state.spaces.items()}
     plan = plan_routes(dataclasses.replace(state, spaces=spaces))
     for destination in plan.destinations:
         for claim in destination.claims:
-            assert all(outcome.space != claim.space for outcome in claim.by_key.values())
+            own = {key for key, outcome in claim.by_key.items() if outcome.space == claim.space}
+            service = state.services[claim.space, claim.service]
+            assert not own or (_is_child(state, claim.space) and service.addresses and service.ready)
+            assert all(claim.space in plan_tree(spaces.values()).chain(SpaceName(key)) for key in own)
+            assert claim.otherwise is None, "it is for the addresses of removed Services"
         assert any(claim.by_key for claim in destination.claims)
+
+
+@given(any_state())
+def test_a_pod_knows_of_other_versions_alone(state: ClusterState) -> None:
+    for inbound in plan_routes(state).inbound.values():
+        for claim in (claim for port in inbound.ports for claim in port.claims):
+            assert claim.otherwise is None
+            assert all(outcome.space != claim.space for outcome in claim.by_key.values())
+
+
+def _is_child(state: ClusterState, space: SpaceName) -> bool:
+    return len(plan_tree(state.spaces.values()).chain(space)) > 1
 
 
 def _check_key(state: ClusterState, caller: SpaceName, key: str, verdict: Verdict) -> None:

@@ -21,8 +21,11 @@ from alcove.spaces.resolve import Reason
 _KIND = "Ingress"
 
 
-def report_entries(state: ClusterState) -> tuple[Report, ...]:
-    """Give all that does not count, and why."""
+def report_entries(state: ClusterState, *, secrets_read: bool) -> tuple[Report, ...]:
+    """Give all that does not count, and why.
+
+    ``secrets_read`` says whether the state was made of Secrets too: else nothing is known of certificates.
+    """
     world = observe_world(state)
     hosts = plan_entries(world, state.entries, observe_certificates(state))
     found = {
@@ -31,7 +34,7 @@ def report_entries(state: ClusterState) -> tuple[Report, ...]:
         *_strangers(world, state, hosts),
         *_too_long(world, state, hosts),
         *_unanswered(world, state, hosts),
-        *_untrusted(state, hosts),
+        *(_untrusted(state, hosts) if secrets_read else ()),
     }
     return tuple(sorted(found))
 

@@ -142,4 +142,4 @@ class Diagnostician:
             if error.code == 401:
                 raise
             return Check("objects", checks.Outcome.SKIP, error.message)
-        return checks.check_reports(sorted({*reports, *report_entries(state)}))
+        return checks.check_reports(sorted({*reports, *report_entries(state, secrets_read=False)}))

@@ -27,7 +27,6 @@ from alcove.kube.client import Object
 HTTP_PORT, HTTPS_PORT = 8080, 8443
 EXCHANGE_KEY, BOOTSTRAP_KEY = "exchange", "bootstrap"
 CONTAINER = "proxy"
-_FIRST_EXCHANGE = f"{containers.PLACES.identity}/exchange.sock"
 _TOKEN_PATH = "/var/run/secrets/alcove/token"  # noqa: S105  # a path
 _RUN_PATH = "/var/run/alcove"
 _CONCURRENCY = 2
@@ -85,7 +84,7 @@ def render_config(settings: InjectionSettings) -> dict[str, str]:
     listeners = [one for one in static["listeners"] if one["name"] != PROBES]
     node = {key: value for key, value in bootstrap["node"].items() if key != "id"}
     told = {**bootstrap, "node": node, "static_resources": {**static, "listeners": listeners}}
-    first = render_exchange_bootstrap(settings, _FIRST_EXCHANGE)
+    first = render_exchange_bootstrap(settings, containers.FIRST_EXCHANGE)
     documents = {EXCHANGE_KEY: first, BOOTSTRAP_KEY: told}
     return {key: msgspec.json.encode(document).decode() for key, document in documents.items()}
 
@@ -112,8 +111,8 @@ def _service(settings: InstallSettings) -> Object:
 def _init(settings: InstallSettings) -> Object:
     """Give what trades the pod's token for its certificate, before Envoy begins."""
     return {
-        **_container("identity", settings, key=EXCHANGE_KEY),
-        "command": _named(containers.init_command(_told(settings), redirect=False)),
+        **_container("identity", settings, {containers.BOOTSTRAP: EXCHANGE_KEY}),
+        "command": containers.init_command(_told(settings), redirect=False, node=NODE_ID),
         "resources": INIT_RESOURCES.render(),
         "volumeMounts": _mounts(),
     }
@@ -127,9 +126,10 @@ def _proxy(settings: InstallSettings) -> Object:
     """
     awaiting = containers.admin_command("await-proxy", seconds=1)
     draining = containers.admin_command("drain", seconds=_DRAIN_SECONDS)
+    told = {containers.BOOTSTRAP: BOOTSTRAP_KEY, containers.EXCHANGE: EXCHANGE_KEY}
     return {
-        **_container(CONTAINER, settings, key=BOOTSTRAP_KEY),
-        "command": _named(containers.proxy_command(_told(settings))),
+        **_container(CONTAINER, settings, told),
+        "command": containers.proxy_command(_told(settings), node=NODE_ID),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "https", "containerPort": HTTPS_PORT, "protocol": "TCP"},
@@ -141,20 +141,20 @@ def _proxy(settings: InstallSettings) -> Object:
     }
 
 
-def _container(name: str, settings: InstallSettings, *, key: str) -> Object:
-    told = {"configMapKeyRef": {"name": kinds.GATEWAY, "key": key}}
+def _container(name: str, settings: InstallSettings, told: Mapping[str, str]) -> Object:
+    """Give what both have; ``told`` are the keys of the ConfigMap by the variables that get their values.
+
+    Who the Envoys are comes by their command lines: the kubelet fills nothing in inside of such values.
+    """
+    keys = ((name, {"name": kinds.GATEWAY, "key": key}) for name, key in told.items())
+    variables = [{"name": name, "valueFrom": {"configMapKeyRef": key}} for name, key in keys]
     return {
         "name": name,
         "image": settings.proxy_image,
         "imagePullPolicy": settings.pull_policy,
-        "env": [*render_variables(), {"name": containers.BOOTSTRAP, "valueFrom": told}],
+        "env": [*render_variables(), *variables],
         "securityContext": workloads.container_security(),
     }
-
-
-def _named(command: list[str]) -> list[str]:
-    """Add who this Envoy is: the kubelet fills nothing in inside of what comes from a ConfigMap."""
-    return [*command, "--service-node", NODE_ID]
 
 
 def _told(settings: InstallSettings) -> InjectionSettings:

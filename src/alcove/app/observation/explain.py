@@ -121,7 +121,7 @@ def _answering_port(world: World, found: Decided) -> Port | None:
 
 
 def _sockets(world: World, found: Decided) -> tuple[str, ...]:
-    """Give where the request is sent: of a version that is addressed itself, where its address leads."""
+    """Give where the request is sent: the address itself where that stands."""
     addressed, outcome = found.addressed, found.outcome
     if isinstance(outcome, Refusal):
         return ()
@@ -131,6 +131,6 @@ def _sockets(world: World, found: Decided) -> tuple[str, ...]:
     if service.headless:
         dialled = render_socket(addressed.facing, addressed.port.target)
         return (dialled,) if addressed.dialled else outcome.sockets
-    address = plan_address(world, service, addressed.port, facing=addressed.facing)
-    stands = address.otherwise is None
-    return (render_socket(addressed.facing, addressed.port.number),) if stands else outcome.sockets
+    table = plan_address(world, service, addressed.port, facing=addressed.facing)
+    leads = found.keyed.key is not None and found.keyed.key in table.by_key
+    return outcome.sockets if leads else (render_socket(addressed.facing, addressed.port.number),)

@@ -125,7 +125,7 @@ def _reading(slices: Sequence[Slice]) -> Read[Service]:
 
 
 def _selects(item: object) -> bool:
-    """Tell whether the cluster makes EndpointSlices for a Service: until the first is there, it is on its way.
+    """Tell whether the cluster makes EndpointSlices for a Service: without any yet, it is on its way.
 
     It is one from the beginning that says "none ready", if so. Without one, nobody could be reached.
     """

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from tests.unit.app.controlplane.clients import RefusingClient
 
 from alcove import aio
 from alcove.app.controlplane.secrets import follow_certificates, tls_namespaces, watch_name
 from alcove.app.controlplane.watching import ObjectStore
 from alcove.kube import errors, resources
-from alcove.kube.client import EVERYTHING, Object, Selection, WatchEvent
+from alcove.kube.client import Object, WatchEvent
 from alcove.kube.fake import FakeKubeClient
-from alcove.kube.resources import Resource
 
 
 def ingress(space: str, *hosts: str, ingress_class: str = "alcove") -> Object:
@@ -45,24 +44,10 @@ async def test_the_certificates_of_such_a_namespace_are_followed_until_it_needs_
     assert not store.has_listed(watch_name("dev"))
 
 
-class BlindClient(FakeKubeClient):
-    """Has no right to Secrets."""
-
-    def watch(
-        self, resource: Resource, selection: Selection = EVERYTHING
-    ) -> AsyncGenerator[WatchEvent, None]:
-        async def refuse(*events: WatchEvent) -> AsyncGenerator[WatchEvent, None]:
-            for event in events:
-                yield event
-            raise errors.ForbiddenError("you may not", code=403)
-
-        return refuse()
-
-
 async def test_a_namespace_that_hides_them_counts_as_without() -> None:
-    store = ObjectStore(["ingresses"])
+    store, blind = ObjectStore(["ingresses"]), RefusingClient(errors.ForbiddenError("you may not", code=403))
     async with aio.open_background(name="test") as background:
-        background.start(follow_certificates(BlindClient(), store), name="follow")
+        background.start(follow_certificates(blind, store), name="follow")
         with store.changes() as changed:
             store.take("ingresses", WatchEvent("ADDED", ingress("dev", "web.example.com")))
             while not store.has_listed(watch_name("dev")):

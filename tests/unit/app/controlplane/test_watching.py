@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from tests.unit.app.controlplane.clients import RefusingClient
 
 from alcove import aio
 from alcove.app.controlplane.watching import ObjectStore, Watched, follow_cluster, watched_by_controlplane
 from alcove.app.observation.fetching import SERVICE_CIDRS
 from alcove.kube import errors, resources
-from alcove.kube.client import EVERYTHING, Selection, WatchEvent
+from alcove.kube.client import WatchEvent
 from alcove.kube.fake import FakeKubeClient
-from alcove.kube.resources import Resource
 
 WATCHES = (Watched("namespaces", resources.NAMESPACES), Watched("services", resources.SERVICES))
 
@@ -62,25 +61,12 @@ def test_bookkeeping_is_left_out() -> None:
     assert store.find("pods", "", "a") == {"metadata": {"name": "a"}}
 
 
-class OldCluster(FakeKubeClient):
-    """A cluster that does not serve ServiceCIDRs."""
-
-    def watch(
-        self, resource: Resource, selection: Selection = EVERYTHING
-    ) -> AsyncGenerator[WatchEvent, None]:
-        async def refuse(*events: WatchEvent) -> AsyncGenerator[WatchEvent, None]:
-            for event in events:
-                yield event
-            raise errors.NotFoundError("the server could not find the requested resource", code=404)
-
-        return refuse()
-
-
 async def test_a_resource_that_is_not_served_counts_as_empty() -> None:
     store = ObjectStore(["ranges"])
     watches = (Watched("ranges", SERVICE_CIDRS, optional=True),)
+    old = RefusingClient(errors.NotFoundError("the server could not find the requested resource", code=404))
     async with aio.open_background(name="test") as background:
-        background.start(follow_cluster(OldCluster(), store, watches), name="follow")
+        background.start(follow_cluster(old, store, watches), name="follow")
         with store.changes() as changed:
             while not store.observed:
                 changed.clear()

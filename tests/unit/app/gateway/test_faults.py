@@ -34,18 +34,21 @@ def rule(
 
 
 def report(
-    *entries: Entry, tls: Iterable[TlsHost] = (), certificates: Mapping[SecretName, Certificate] | None = None
+    *entries: Entry,
+    tls: Iterable[TlsHost] = (),
+    certificates: Mapping[SecretName, Certificate] | None = None,
+    ready: bool = True,
 ) -> list[str]:
     services = {
         (space, ServiceName(name)): Service(
-            space, ServiceName(name), ("10.0.0.1",), (Port(80, 8080, "http"),), (Endpoint("10.1.0.1"),)
+            space, ServiceName(name), ("10.0.0.1",), (Port(80, 8080, "http"),), (Endpoint("10.1.0.1", ready),)
         )
         for space in (DEV, AMY, PROD)
         for name in ("web", "api")
     }
     known = certificates or {}
     state = ClusterState(SPACES, services, frozenset(entries), frozenset(), frozenset(tls), known)
-    return [str(each) for each in report_entries(state)]
+    return [str(each) for each in report_entries(state, secrets_read=True)]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,10 @@ def report(
 )
 def test_these_all_count(entries: list[Entry]) -> None:
     assert report(*entries) == []
+
+
+def test_instances_that_are_not_ready_are_no_fault_of_an_ingress() -> None:
+    assert report(rule("dev", "a.test"), ready=False) == []
 
 
 TWICE = "a.test/ leads to api:80 by the Ingress y, so its rule for web:80 does not count"
@@ -155,3 +162,13 @@ def test_certificates_that_nobody_trusts_are_told(known: dict[str, Certificate],
     assert report(rule("dev", "a.test"), tls=tls, certificates=certificates) == [
         f"Secret dev/tls: {told.format(host=host)}" for host in hosts
     ]
+
+
+def test_of_certificates_nothing_is_said_where_nobody_looked() -> None:
+    tls = frozenset({TlsHost(DEV, "a.test", SecretName("dev/tls"))})
+    services = {(DEV, ServiceName("web")): Service(DEV, ServiceName("web"), ("10.0.0.1",), (Port(80, 8080),))}
+    state = ClusterState(SPACES, services, frozenset({rule("dev", "a.test")}), frozenset(), tls)
+    told = [
+        " ".join(str(each) for each in report_entries(state, secrets_read=seen)) for seen in (True, False)
+    ]
+    assert ["certificate" in text for text in told] == [True, False]

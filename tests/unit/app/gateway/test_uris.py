@@ -97,6 +97,14 @@ async def test_where_a_space_has_its_own_version_that_is_its_own() -> None:
     assert await rows(client, "dev", everything=True) == [], "dev's own version has no such port"
 
 
+async def test_what_has_no_ready_instance_yet_is_entered_all_the_same() -> None:
+    client = await make_cluster()
+    for name in ("api-s", "api-six"):
+        nobody: Object = {"endpoints": []}
+        await client.patch(resources.ENDPOINT_SLICES, name, nobody, namespace="amy")
+    assert await rows(client, "amy") == ["https://amy.s.dev.web.test/api api.amy Available"]
+
+
 @pytest.mark.parametrize(
     ("place", "uri", "known", "status"),
     [

@@ -96,17 +96,24 @@ def test_the_gateway_runs_as_pods_proxies_do_but_for_the_redirect() -> None:
     told = InjectionSettings("1", Images("p", "p"), control_plane="10.0.0.1", concurrency=2)
     spec = by_key(InstallSettings())["Deployment alcove-gateway"]["spec"]["template"]["spec"]
     (first,), (proxy,) = spec["initContainers"], spec["containers"]
-    assert first["command"][: len(init_command(told, redirect=False))] == init_command(told, redirect=False)
-    assert proxy["command"][: len(proxy_command(told))] == proxy_command(told)
-    for container, key in ((first, "exchange"), (proxy, "bootstrap")):
-        (bootstrap,) = [one for one in container["env"] if one["name"] == "ALCOVE_BOOTSTRAP"]
-        assert bootstrap["valueFrom"] == {"configMapKeyRef": {"name": "alcove-gateway", "key": key}}
-        assert container["command"][-2:] == [
-            "--service-node",
-            "$(ALCOVE_POD_UID)/$(ALCOVE_SPACE)/$(ALCOVE_POD_NAME)",
-        ]
+    node = "$(ALCOVE_POD_UID)/$(ALCOVE_SPACE)/$(ALCOVE_POD_NAME)"
+    assert first["command"] == init_command(told, redirect=False, node=node)
+    assert proxy["command"] == proxy_command(told, node=node)
+    keys = {"ALCOVE_BOOTSTRAP": "bootstrap", "ALCOVE_EXCHANGE": "exchange"}
+    for container, expected in ((first, {"ALCOVE_BOOTSTRAP": "exchange"}), (proxy, keys)):
+        sources = {one["name"]: one["valueFrom"].get("configMapKeyRef") for one in container["env"]}
+        told_by = {name: source for name, source in sources.items() if source}
+        assert told_by == {name: {"name": "alcove-gateway", "key": key} for name, key in expected.items()}
         token = container["command"][container["command"].index("--token") + 1]
         assert token.rpartition("/")[0] in [one["mountPath"] for one in container["volumeMounts"]]
+
+
+def test_the_gateway_serves_on_while_others_turn_away() -> None:
+    spec = by_key(InstallSettings())["Deployment alcove-gateway"]["spec"]["template"]["spec"]
+    (proxy,) = spec["containers"]
+    draining = proxy["lifecycle"]["preStop"]["exec"]["command"]
+    assert draining[1:] == ["drain", "--admin", "/var/run/alcove/admin.sock", "--seconds", "5"]
+    assert int(draining[-1]) < spec["terminationGracePeriodSeconds"]
 
 
 def test_what_the_gateway_begins_with_refers_to_nothing() -> None:

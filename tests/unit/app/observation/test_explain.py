@@ -18,7 +18,7 @@ from alcove.app.observation.explanations import Caller, Explanation, Question
 from alcove.app.observation.state import observe_state
 from alcove.errors import AlcoveError, ConflictError, UsageError
 from alcove.model import ClusterState, SpaceName
-from alcove.routing.choices import Target
+from alcove.routing.choices import MOST_INSTANCES, Target
 from alcove.routing.plan import plan_routes
 
 STATES, CASES = states.load()
@@ -77,7 +77,7 @@ def test_the_table_of_decisions_is_explained(case: Case) -> None:
         ("http://api.dev.svc.cluster.local", "", "api dev -> dev NO_KEY 10.96.0.2:80"),
         ("ws://api.dev.svc.cluster.local.:80", "", "api dev -> dev NO_KEY 10.96.0.2:80"),
         ("http://[fd00::2]", "bob", "api dev -> dev INHERITED [fd00::2]:80"),
-        ("http://[FD00:0::12]:8000", "", "api amy -> amy NO_KEY [fd01::12]:8001"),
+        ("http://[FD00:0::12]:8000", "", "api amy -> amy NO_KEY [fd00::12]:8000"),
         ("http://10.96.0.99", "amy", "web amy -> dev FALLEN_BACK 10.1.0.1:8080"),
         ("http://10.96.0.99", "", "web amy -> dev FALLEN_BACK 10.1.0.1:8080"),
         ("http://peers.dev:8080", "", "peers dev -> dev NO_KEY 10.1.0.5:8080,10.1.0.6:8080"),
@@ -178,6 +178,46 @@ def test_an_address_of_several_services_needs_a_name() -> None:
     assert explain("http://10.1.0.5:8080", "", "host=twin.dev:8080", state=state).service == "twin"
     with pytest.raises(ConflictError, match="several Services share"):
         explain("http://10.1.0.5:8080", state=state)
+
+
+def scaled(*instances: str, **ports: int) -> ClusterState:
+    """Give the family in which api of amy has these instances; ``!`` before one that is not ready."""
+    kept = [each for each in FAMILY.endpoint_slices if each["metadata"]["namespace"] != "amy"]  # type: ignore[index]  # they are objects
+    more = [endpoint_slice("api.amy", *instances, ports=ports or {"http": 8001})]
+    return observe_state(replace(FAMILY, endpoint_slices=[*kept, *more]))[0]
+
+
+@pytest.mark.parametrize("url", ["http://api.dev", "http://api.amy:8000", "http://10.96.0.12:8000"])
+def test_a_few_instances_are_named_and_the_others_counted(url: str) -> None:
+    found = explain(url, "amy", state=scaled(*(f"10.1.0.{at}" for at in range(10, 17)), "10.1.0.20!"))
+    assert found.document()["sockets"] == [f"10.1.0.{at}:8001" for at in range(10, 17)]
+    assert found.document()["port"] == 8000 and found.document()["target"] == 8001
+    told = "10.1.0.10:8001, 10.1.0.11:8001, 10.1.0.12:8001, 10.1.0.13:8001 and 3 more"
+    assert found.lines()["reached at"] == told
+
+
+@pytest.mark.parametrize("url", ["http://api.dev", "http://api.amy:8000", "http://10.96.0.12:8000"])
+def test_many_instances_are_reached_by_the_clusters_address(url: str) -> None:
+    many = (f"10.1.0.{at}" for at in range(10, 11 + MOST_INSTANCES))
+    found = explain(url, "amy", state=scaled(*many))
+    assert (found.sockets, found.port and found.port.number) == (("10.96.0.12:8000",), 8000)
+
+
+@pytest.mark.parametrize("url", ["http://api.dev", "http://api.amy:8000", "http://10.96.0.12:8000"])
+def test_a_version_without_a_ready_instance_is_told(url: str) -> None:
+    found = explain(url, "amy", state=scaled("10.1.0.12!"))
+    assert (found.answer, found.reason, found.sockets) == (None, "NO_INSTANCE", ())
+    assert found.why == "api of amy should answer, but it has no ready instance"
+
+
+def test_a_named_target_port_is_the_one_that_the_instances_say() -> None:
+    named = service("web.bob", port(80, "http", targetPort="web"), address="10.96.0.40")
+    at = endpoint_slice("web.bob", "10.1.0.40", ports={"http": 3000})
+    state, _ = observe_state(
+        replace(FAMILY, services=[*FAMILY.services, named], endpoint_slices=[*FAMILY.endpoint_slices, at])
+    )
+    found = explain("http://web.dev", "bob", state=state)
+    assert (found.sockets, found.document()["target"]) == (("10.1.0.40:3000",), 3000)
 
 
 def test_a_pod_without_a_proxy_is_told_so() -> None:
