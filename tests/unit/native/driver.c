@@ -3,6 +3,7 @@
  *
  *   answer BYTES PIECE CLOSED   and as many bytes: taken in pieces (0: at once), closed behind them (1)
  *   due FETCHED AGE FAILED FAILURES INITIAL MAX NOW
+ *   stale FETCHED AGE NOW
  *   success NOW AGE
  *   record FETCHED AGE          rendered, and parsed again
  *   parse BYTES                 and as many bytes
@@ -64,6 +65,12 @@ static void drive_due(const int64_t *numbers)
     printf("%" PRId64 "\n", renewal_due_ms(&renewal, &patience, numbers[6]));
 }
 
+static void drive_stale(const int64_t *numbers)
+{
+    struct renewal renewal = {.fetched_at_ms = numbers[0], .max_age_s = numbers[1]};
+    printf("%d\n", renewal_is_stale(&renewal, numbers[2]));
+}
+
 static void print_renewal(struct renewal renewal)
 {
     printf("%" PRId64 " %" PRId64 "\n", renewal.fetched_at_ms, renewal.max_age_s);
@@ -120,7 +127,7 @@ int main(void)
         void (*drive)(const int64_t *numbers);
     } questions[] = {
         {"answer", drive_answer}, {"due", drive_due},         {"success", drive_success}, {"record", drive_record},
-        {"parse", drive_parse},   {"backoff", drive_backoff}, {"rules", drive_rules},
+        {"parse", drive_parse},   {"backoff", drive_backoff}, {"rules", drive_rules},     {"stale", drive_stale},
     };
     char line[512];
     while (fgets(line, sizeof line, stdin) != NULL) {

@@ -251,12 +251,16 @@ class TestFiles:
         assert pod.read(CERTIFICATE) == "x" * 200_000
 
 
+def children_of(run: Run) -> list[int]:
+    text = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
 def companion_of(run: Run, program: str) -> int | None:
     """Give the process that renews."""
-    children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
-    for child in children:
+    for child in children_of(run):
         if Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0] == program.encode():
-            return int(child)
+            return child
     return None
 
 
@@ -382,6 +386,76 @@ class TestProxy:
         proxy = agent.below("setpriv", "--reuid", "1337", "--regid", "1337", "--clear-groups")
         proxy.begin(*pod.arguments("proxy", *FOREVER, fetches=(CERTIFICATE,)))
         wait_until(lambda: owned.stat().st_uid == 1337)
+
+
+class TestCarrier:
+    """What takes the place of an Envoy that cannot be told anything, because all it has is too old."""
+
+    COMMAND = ("sh", "-c", "echo up; exec sleep 600")
+
+    def carried(self, pod: Pod, *carrier: str) -> list[str]:
+        return pod.arguments("proxy", *self.COMMAND, "--", *carrier, fetches=(CERTIFICATE,))
+
+    def test_it_fetches_what_is_too_old_and_the_command_comes_back(self, agent: Agent, pod: Pod) -> None:
+        pod.recall(CERTIFICATE, OLD)
+        run = agent.begin(*self.carried(pod, *PROGRAM, str(pod.socket)))
+        assert [run.out.next() for _ in range(3)] == ["up", "listening", "up"]
+        assert pod.read(CERTIFICATE) == CERTIFICATE
+        assert "nothing listens" in run.err.next()
+        assert run.err.next().startswith(
+            "alcove-agent: what was fetched may have expired, and sh carries nothing"
+        )
+        run.send(signal.SIGTERM)
+        assert run.wait() == 143
+        with pytest.raises(EOFError):
+            run.err.next()
+
+    def test_it_is_for_nothing_that_is_merely_due(self, agent: Agent, pod: Pod) -> None:
+        pod.recall(CERTIFICATE, f"{_now_ms() - 2_000_000} 1800\n")
+        run = agent.begin(*self.carried(pod, *PROGRAM, str(pod.socket)))
+        run.err.until("nothing listens")
+        with serve(pod.socket, aged):
+            run.err.until("at last")
+        run.send(signal.SIGTERM)
+        assert run.wait() == 143
+        assert run.out.next() == "up"
+        with pytest.raises(EOFError):
+            run.out.next()
+
+    def test_a_command_that_carries_stays_whatever_is_answered(
+        self, agent: Agent, pod: Pod, exchange: Exchange
+    ) -> None:
+        pod.recall(CERTIFICATE, OLD)
+        exchange.answers = lambda request: render(status="503 x") if not exchange.requests else aged(request)
+        run = agent.begin(*self.carried(pod, "false"))
+        run.err.until("at last")
+        run.send(signal.SIGTERM)
+        assert run.wait() == 143
+        assert run.out.next() == "up"
+        with pytest.raises(EOFError):
+            run.out.next()
+
+    def test_asked_to_end_both_are_over(self, agent: Agent, pod: Pod) -> None:
+        pod.recall(CERTIFICATE, OLD)
+        run = agent.begin(*self.carried(pod, "sh", "-c", "echo carrier; exec sleep 600"))
+        assert [run.out.next() for _ in range(2)] == ["up", "carrier"]
+        run.send(signal.SIGTERM)
+        assert run.wait() == 143
+        with pytest.raises(EOFError):
+            run.out.next()
+
+    def test_asked_to_end_meanwhile_no_other_begins(self, agent: Agent, pod: Pod) -> None:
+        pod.recall(CERTIFICATE, OLD)
+        stubborn = "trap 'echo asked' TERM; echo up; while :; do sleep 0.01; done"
+        words = pod.arguments("proxy", "sh", "-c", stubborn, "--", "echo", "carrier", fetches=(CERTIFICATE,))
+        run = agent.begin(*words)
+        assert [run.out.next() for _ in range(2)] == ["up", "asked"]
+        run.send(signal.SIGTERM)
+        assert run.out.next() == "asked"
+        os.kill(next(iter(children_of(run))), signal.SIGKILL)
+        assert run.wait() == 128 + signal.SIGKILL
+        with pytest.raises(EOFError):
+            run.out.next()
 
 
 @pytest.mark.root

@@ -53,6 +53,16 @@ class TestDue:
         assert now <= at <= now + (60_000 if failures else age * 1000)
 
 
+class TestStale:
+    @pytest.mark.parametrize(("ago", "stale"), [(0, 0), (60_000, 0), (119_999, 0), (120_000, 1), (10**12, 1)])
+    def test_what_is_twice_its_age_is(self, driver: Driver, ago: int, stale: int) -> None:
+        assert driver.ask("stale", NOW - ago, 60, NOW) == str(stale)
+
+    @pytest.mark.parametrize("fetched", [-1, NOW + 1])
+    def test_what_is_unknown_is(self, driver: Driver, fetched: int) -> None:
+        assert driver.ask("stale", fetched, 60, NOW) == "1"
+
+
 class TestSuccess:
     @pytest.mark.parametrize(
         ("told", "taken"),
