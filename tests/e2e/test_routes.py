@@ -63,17 +63,37 @@ def spaces(cluster: Kubectl) -> Iterator[tuple[str, str]]:
     cluster("delete", "namespace", root, child, "--wait=false")
 
 
+def make_service(inside: Kubectl, name: str, instance: str) -> None:
+    """Make a Service that nobody selects pods for, and say by hand who is behind it."""
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    }
+    instances = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{name}-by-hand", "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [instance], "conditions": {"ready": True}}],
+        "ports": [{"name": "http", "port": 8080}],
+    }
+    for item in (service, instances):
+        inside("create", "-f", "-", stdin=item)
+
+
 def test_overrides_and_what_falls_back(explain: Explain, cluster: Kubectl, spaces: tuple[str, str]) -> None:
     root, child = spaces
-    for space, name in ((root, "web"), (root, "api"), (child, "api")):
-        cluster.within(space)("create", "service", "clusterip", name, "--tcp=80:8080")
+    for space, name, instance in ((root, "web", 1), (root, "api", 2), (child, "api", 3)):
+        make_service(cluster.within(space), name, f"10.254.0.{instance}")
     address = cluster.within(child).read("service", "api")["spec"]["clusterIP"]
     header = ("--header", f"azds-route-as: {child}")
 
     for host in (f"api.{root}", f"api.{root}.svc", f"api.{root}.svc.cluster.local."):
         found = explain(f"http://{host}/", *header)
         assert (found["addressed"], found["answer"], found["reason"]) == (root, child, "OVERRIDDEN")
-        assert found["sockets"] == [f"{address}:80"] and found["chain"] == [child, root]
+        assert found["sockets"] == ["10.254.0.3:8080"] and found["chain"] == [child, root]
     assert explain(f"http://web.{root}", *header)["reason"] == "INHERITED"
     assert explain(f"http://{address}", *header)["reason"] == "OWN"
     assert explain(f"http://api.{root}")["answer"] == root
@@ -111,8 +131,8 @@ def test_a_pod_asks_for_its_space_and_headless_instances_are_found(
 
 def test_a_child_enters_by_its_prefix(explain: Explain, cluster: Kubectl, spaces: tuple[str, str]) -> None:
     root, child = spaces
-    for space in spaces:
-        cluster.within(space)("create", "service", "clusterip", "web", "--tcp=80:8080")
+    for number, space in enumerate(spaces, 1):
+        make_service(cluster.within(space), "web", f"10.254.0.{number}")
     host = f"{root}.web.example.test"
     cluster.within(root)("create", "ingress", "web", "--class=alcove", f"--rule={host}/*=web:80")
 
