@@ -1,10 +1,14 @@
-"""``python -m benchmarks``: every measurement, one after the other."""
+"""``python -m benchmarks``: every measurement, one after the other; ``--all`` for every size of cluster."""
 
 from __future__ import annotations
 
-from benchmarks import embedded, machine, routing, xds
+import sys
+
+from benchmarks import changes, embedded, hop, machine, routing, xds
 
 print(f"machine: {machine.describe()}\n")
 embedded.main()
-routing.main()
+hop.main()
+routing.main(routing.EVERY if "--all" in sys.argv else routing.SOME)
+changes.main()
 xds.main()

@@ -116,8 +116,8 @@ async def measure(shape: Shape, fleet: Fleet, routes: _Routes, publisher: _Publi
         "built": [each.published - each.begun for each in found],
         "pushed": [each.answered - each.published for each in found],
     }
-    told = ", ".join(f"{name} {statistics.median(part) * 1000:.0f}" for name, part in parts.items())
-    print(f"    of that (medians)                 {told} ms")
+    spent = ", ".join(f"{name} {statistics.median(part) * 1000:.0f}" for name, part in parts.items())
+    print(f"    of that (medians)                 {spent} ms")
     print(f"    CPU of the server per change      {busy / CHANGES * 1000:8.0f} ms")
     print(f"    memory: now, peak                 {machine.resident(os.getpid()):8.0f} MB, {peak:.0f} MB")
     print(f"    {_stages(shape, fleet.store)}", flush=True)

@@ -17,7 +17,7 @@ from alcove.app.gateway.certificates import SecretReader
 from alcove.app.observation.state import Memory, observe_state
 from alcove.kube.client import Object, WatchEvent
 from alcove.routing.envoy.names import CLUSTER_TYPE, LISTENER_TYPE, ROUTES_TYPE, ProxySettings
-from alcove.routing.plan import plan_routes
+from alcove.routing.plan import Planner
 from alcove.routing.snapshot import Compiler, Node, Snapshot
 from alcove.xds.encoding import Encoder
 from alcove.xds.identity import node_id
@@ -113,6 +113,7 @@ class Builder:
 
     def __init__(self, settings: ProxySettings | None = None) -> None:
         self._memory = Memory()
+        self._planner = Planner()
         self._compiler = Compiler(settings or ProxySettings())
         self._encoder = Encoder()
         self._known: dict[tuple[str, str, str], Resource] = {}
@@ -124,7 +125,7 @@ class Builder:
         state, _ = observe_state(cluster_objects(store, self._held), self._memory)
         observed = nodes or [*observe_nodes(store.items("proxies"), store.items("own")).values()]
         seen = time.thread_time()
-        plan = plan_routes(state)
+        plan = self._planner.plan(state)
         planned = time.thread_time()
         snapshots = self._compiler.compile(plan, dict.fromkeys(observed))
         compiled = time.thread_time()

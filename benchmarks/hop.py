@@ -6,23 +6,19 @@ cluster of 1000 services x 100 spaces; the second a hand-written configuration: 
 destination, a connection manager with nothing but the router, one cluster, no access log. Requests go one
 after the other over one connection (keep-alive HTTP/1.1, or HTTP/2), in turns of some hundreds from the one
 caller and from the other, so that a busy machine hits both alike. A ratio is that of one turn; the median of
-them is told, and the middle half of them. CPU is what the kernel counted for all threads of the Envoy. Latency
-is the whole request's, as the client sees it; what it is without a proxy is told too. Run it as root.
+them is told, and the middle half of them. CPU is what the kernel counted for all threads of the Envoy.
+Latency is the whole request's, as the client sees it; what it is without a proxy is told too. Run it as root.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
 
-from tests.feature.routing.lab import Lab, PodShape
+from tests.feature.routing.lab import PodShape
 
 from alcove.model import SpaceName
 from alcove.routing.envoy.names import (
@@ -37,6 +33,7 @@ from alcove.routing.envoy.names import (
 from alcove.routing.snapshot import PodNode, Resource, Snapshot
 from benchmarks import clusters, machine
 from benchmarks.clusters import Shape, instance_address, service_address
+from benchmarks.pods import Caller, Pods
 
 SHAPE = Shape(1000, 100)
 TURNS, REQUESTS, WARM = 20, 400, 500
@@ -68,13 +65,6 @@ CASES = (
 )
 
 
-class Pods(Lab):
-    """A lab in whose pods any program can be run."""
-
-    def inside(self, pod: str, *command: str) -> list[str]:
-        return ["nsenter", f"--net=/proc/{self._actors[pod].pid}/ns/net", *command]
-
-
 class Cost(NamedTuple):
     """Of one turn: microseconds per request."""
 
@@ -91,8 +81,8 @@ def main() -> None:
         for pod, snapshot in ((OURS, ours), (LEAST, compile_least())):
             lab.discovery.offer(pod.name, snapshot)
             lab.start_proxy(pod)
-        stack.enter_context(_running(lab, TARGET, "serve", str(_PORT)))
-        callers = {pod.name: stack.enter_context(_running(lab, pod, "ask")) for pod in (OURS, LEAST, BARE)}
+        stack.enter_context(lab.serving(TARGET, _PORT))
+        callers = {pod: stack.enter_context(lab.calling(pod)) for pod in (OURS, LEAST, BARE)}
         print("a proxy hop: our configuration / a hand-written minimal one, us per request")
         print(f"  ({TURNS} turns of {REQUESTS} requests; median ratio, the middle half in brackets)")
         for case in CASES:
@@ -145,11 +135,11 @@ def _destinations() -> dict[tuple[str, int], tuple[str, int]]:
     return services | {(instance_address(number), 8080): there for number in versions}
 
 
-def _row(lab: Pods, callers: dict[str, subprocess.Popen[str]], case: Case) -> str:
-    for pod in callers:
-        _ask(callers[pod], case, WARM)
-    direct = statistics.median(_ask(callers[BARE.name], case, REQUESTS)) / 1000
-    turns = [(_turn(lab, callers, OURS, case), _turn(lab, callers, LEAST, case)) for _ in range(TURNS)]
+def _row(lab: Pods, callers: Mapping[PodShape, Caller], case: Case) -> str:
+    for caller in callers.values():
+        _ask(caller, case, WARM)
+    direct = statistics.median(_ask(callers[BARE], case, REQUESTS)) / 1000
+    turns = [tuple(_turn(lab, callers[pod], pod, case) for pod in (OURS, LEAST)) for _ in range(TURNS)]
     processor = _compare([ours.processor for ours, _ in turns], [least.processor for _, least in turns])
     latency = _compare([ours.latency for ours, _ in turns], [least.latency for _, least in turns])
     return (
@@ -158,11 +148,15 @@ def _row(lab: Pods, callers: dict[str, subprocess.Popen[str]], case: Case) -> st
     )
 
 
-def _turn(lab: Pods, callers: dict[str, subprocess.Popen[str]], pod: PodShape, case: Case) -> Cost:
-    pid = lab.envoys[pod.name].pid
-    before = machine.running(pid)
-    found = _ask(callers[pod.name], case, REQUESTS)
-    return Cost((machine.running(pid) - before) / REQUESTS, statistics.median(found) / 1000)
+def _turn(lab: Pods, caller: Caller, pod: PodShape, case: Case) -> Cost:
+    before = lab.worked(pod)
+    found = _ask(caller, case, REQUESTS)
+    return Cost((lab.worked(pod) - before) / REQUESTS, statistics.median(found) / 1000)
+
+
+def _ask(caller: Caller, case: Case, times: int) -> list[int]:
+    address = service_address(case.service)
+    return caller.ask(address, times=times, headers=case.headers, protocol=case.protocol)
 
 
 def _compare(ours: Sequence[float], least: Sequence[float]) -> str:
@@ -172,31 +166,6 @@ def _compare(ours: Sequence[float], least: Sequence[float]) -> str:
         f"{statistics.median(ours):.1f} / {statistics.median(least):.1f} = "
         f"{middle:.2f} [{low:.2f} to {high:.2f}]"
     )
-
-
-def _ask(caller: subprocess.Popen[str], case: Case, times: int) -> list[int]:
-    assert caller.stdin and caller.stdout
-    command: dict[str, Any] = {"address": service_address(case.service), "port": 80, "times": times}
-    caller.stdin.write(json.dumps({**command, "protocol": case.protocol, "headers": case.headers}) + "\n")
-    caller.stdin.flush()
-    found: list[int] = json.loads(caller.stdout.readline())
-    return found
-
-
-@contextmanager
-def _running(lab: Pods, pod: PodShape, *command: str) -> Iterator[subprocess.Popen[str]]:
-    """Run one of the peers in a pod."""
-    words = [sys.executable, str(Path(__file__).with_name("peers.py")), *command]
-    with subprocess.Popen(
-        lab.inside(pod.name, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        if command[0] == "serve":
-            assert process.stdout.readline() == "ready\n"
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 if __name__ == "__main__":

@@ -1,144 +1,129 @@
-"""Routing tables of large clusters: making them, pushing them to a real Envoy, looking requests up in them.
+"""What a cluster's size costs: a build, the table that comes of it, its way to a real Envoy, look-ups in it.
 
-Method: a caller's pod with a real Envoy and a destination without one, in network namespaces; a table is
-pushed over gRPC by a server in this process. Times of pushes are taken from the hand-over to the last
+Method: clusters of ``benchmarks.clusters``, with one proxy per space, built by the control plane's own parts;
+times of builds are CPU of one thread: of the first build, and the median of builds after an override came or
+went, stage by stage. A caller's pod with a real Envoy, and a pod that answers, without, in network
+namespaces; a table is pushed over gRPC by a server in this process, from the hand-over to the last
 acknowledgement. CPU per request is the time that the kernel counted for all of Envoy's threads, its system
 calls included, divided by the requests, which the caller sends one after the other over one connection: an
-Envoy that sleeps between any two requests costs more than a busy one. Run it as root.
+Envoy that sleeps between any two requests costs more than a busy one. Run it as root. ``--all``: every size.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import statistics
-import time
-from pathlib import Path
+import sys
+from contextlib import ExitStack
 from typing import NamedTuple
 
-from tests.feature.routing.ads import encode
-from tests.feature.routing.lab import Lab, PodShape
+from tests.feature.routing.lab import PodShape
 
-from alcove.model import ClusterState, Port, Protocol, Service, ServiceName, Space, SpaceName
+from alcove.model import SpaceName
 from alcove.routing.envoy.names import ROUTES_TYPE, ProxySettings
-from alcove.routing.plan import plan_routes
-from alcove.routing.snapshot import PodNode, Snapshot, compile_snapshots
-from benchmarks import machine
+from alcove.routing.snapshot import PodNode, Snapshot
+from benchmarks import clusters, machine
+from benchmarks.clusters import Build, Shape, instance_address, service_address
+from benchmarks.pods import Caller, Pods
 
-OVERRIDES, REQUESTS, PUSHES = 5, 4000, 5
+REQUESTS, CHANGES = 3000, 6
 CALLER, TARGET = PodShape("caller", "10.1.0.1"), PodShape("target", "10.1.0.2")
-ROOT = SpaceName("dev")
-NODE = PodNode(ROOT, (CALLER.address,))
 SETTINGS = ProxySettings(addresses=("0.0.0.0",))
-SIZES = [(0, 0), (1, 1), (1000, 100), (1000, 1000), (5000, 500)]
+EVERY = [Shape(services, spaces) for services in (10, 100, 1000) for spaces in (1, 10, 100, 500)]
+SOME = [Shape(10, 1), Shape(100, 10), Shape(1000, 10), Shape(1000, 100), Shape(1000, 500)]
 CARRIERS = {
-    "no key": "",
-    "azds-route-as": "azds-route-as: space0\r\n",
-    "kubernetes-route-as": "kubernetes-route-as: space0\r\n",
-    "baggage": "baggage: a=b,azds-route-as=space0\r\n",
+    "no key": {},
+    "azds-route-as": {"azds-route-as": "space0"},
+    "kubernetes-route-as": {"kubernetes-route-as": "space0"},
+    "baggage": {"baggage": "a=b,azds-route-as=space0"},
 }
+_PORT = 7000
 
 
 class Made(NamedTuple):
-    """A compiled cluster and what making it took."""
+    """The builds of one cluster."""
 
-    snapshot: Snapshot
-    entries: int
-    planning: float
-    compiling: float
+    first: Build
+    later: list[Build]
 
-    @property
-    def size(self) -> int:
-        """The bytes of the table on the wire."""
-        return len(encode(ROUTES_TYPE, self.snapshot.resources[ROUTES_TYPE]["outbound"].body).value)
+    def median(self, stage: str) -> float:
+        """Give the milliseconds that a stage of a later build took."""
+        values: list[float] = [getattr(build, stage) for build in self.later]
+        return 1000 * statistics.median(values)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Give what the caller's proxy had after each build."""
+        return [build.snapshots[node_of(clusters.ROOT)] for build in (self.first, *self.later)]
 
 
-def make(services: int, spaces: int, *, shift: int = 0) -> Made:
-    """Make a root with all services and child spaces that override five each; ``shift`` makes another."""
-    found = {}
-    for at in range(services):
-        service = _service(ROOT, at, f"10.100.{at // 250}.{at % 250 + 1}")
-        found[service.space, service.name] = service
-    for at in range(spaces):
-        space = SpaceName(f"space{at}")
-        for each in range(min(OVERRIDES, services)):
-            address = f"10.{101 + (at * OVERRIDES + each) // 62500}.{(at * OVERRIDES + each) // 250 % 250}"
-            service = _service(
-                space, (at * OVERRIDES + each) % services, f"{address}.{each % 5 + at % 50 * 5 + 1}"
-            )
-            found[service.space, service.name] = service
-    extra = [SpaceName(f"extra{shift}")] if shift else []
-    names = [SpaceName(f"space{at}") for at in range(spaces)] + extra
-    for name in extra:
-        service = _service(name, 0, "10.200.0.1")
-        found[service.space, service.name] = service
-    state = ClusterState({ROOT: Space(ROOT), **{name: Space(name, ROOT) for name in names}}, found)
+def make(shape: Shape) -> Made:
+    """Build a cluster, then again after each of some changes."""
+    store = clusters.fill_store(shape).store
+    nodes = [node_of(space) for space in shape.names]
+    builder = clusters.Builder(SETTINGS)
     gc.collect()
-    begin = time.perf_counter()
-    plan = plan_routes(state)
-    planned = time.perf_counter()
-    snapshot = compile_snapshots(plan, [NODE], SETTINGS)[NODE]
-    done = time.perf_counter()
-    entries = sum(len(claim.by_key) for each in plan.destinations for claim in each.claims)
-    return Made(snapshot, entries, planned - begin, done - planned)
+    first, later = builder.build(store, nodes=nodes), []
+    for number in range(CHANGES):
+        clusters.tell(store, ("ADDED", "DELETED")[number % 2], clusters.make_change(shape, number // 2))
+        later.append(builder.build(store, nodes=nodes))
+    return Made(first, later)
 
 
-def main() -> None:
-    """Print one row per size, then the CPU per request of each carrier."""
-    dnat = {("10.100.0.1", 80): (TARGET.address, 8080), ("10.101.0.1", 80): (TARGET.address, 8080)}
-    lab = Lab([CALLER, TARGET], dnat)
-    try:
-        lab.discovery.offer(CALLER.name, make(0, 0).snapshot)
+def node_of(space: str) -> PodNode:
+    """Give the proxy of a space; the caller's is of the root, the first one."""
+    return PodNode(SpaceName(space), (CALLER.address,) if space == clusters.ROOT else ())
+
+
+def main(shapes: list[Shape] | None = None) -> None:
+    """Print one row per size."""
+    with ExitStack() as stack:
+        lab = Pods([CALLER, TARGET], _destinations(EVERY))
+        stack.callback(lab.close)
+        lab.discovery.offer(CALLER.name, make(Shape(10, 1)).snapshots()[0])
         lab.start_proxy(CALLER)
-        pid = lab.envoys[CALLER.name].pid
-        print(f"services x spaces, {OVERRIDES} overrides each")
-        for services, spaces in SIZES:
-            print(_row(lab, pid, services, spaces))
-    finally:
-        lab.close()
+        stack.enter_context(lab.serving(TARGET, _PORT))
+        caller = stack.enter_context(lab.calling(CALLER))
+        print(f"what a size costs: services x child spaces, {clusters.OVERRIDES} overrides in each of them")
+        for shape in shapes or SOME:
+            print(_row(lab, caller, shape), flush=True)
 
 
-def _row(lab: Lab, pid: int, services: int, spaces: int) -> str:
-    made = make(services, spaces)
+def _row(lab: Pods, caller: Caller, shape: Shape) -> str:
+    made = make(shape)
+    pid = lab.envoys[CALLER.name].pid
     before = machine.resident(pid)
-    lab.discovery.publish(CALLER.name, made.snapshot)
+    first, *others = made.snapshots()
+    lab.discovery.publish(CALLER.name, first)
     grown = machine.resident(pid) - before
-    others = [
-        make(services, spaces, shift=shift).snapshot for shift in range(1, PUSHES + 1 if services else 1)
-    ]
-    pushes = [1000 * lab.discovery.publish(CALLER.name, each) for each in [*others, made.snapshot]]
-    costs = ", ".join(f"{name} {_cpu(lab, pid, text):.1f}" for name, text in CARRIERS.items())
-    push = f"{statistics.median(pushes):.1f} ms"
+    pushes = [1000 * lab.discovery.publish(CALLER.name, each) for each in others]
+    size = len(made.first.encoded[f"{ROUTES_TYPE}/outbound"].body) / 1000
+    stages = ("observing", "planning", "compiling", "encoding")
+    spent = ", ".join(f"{stage} {made.median(stage):.1f}" for stage in stages)
+    costs = ", ".join(f"{name} {_cpu(lab, caller, headers):.0f}" for name, headers in CARRIERS.items())
+    whole, begun = made.median("whole"), 1000 * made.first.whole
     return (
-        f"{services} x {spaces}: {made.entries} entries, {made.size / 1000:.0f} KB, "
-        f"plan {1000 * made.planning:.0f} ms, compile {1000 * made.compiling:.0f} ms, push {push}, "
-        f"memory {before:.0f} + {grown:.1f} MB, us per request: {costs}"
+        f"  {shape.services} x {shape.spaces} (load {os.getloadavg()[0]:.1f}): table {size:.0f} KB\n"
+        f"    build after a change {whole:.1f} ms ({spent}), first {begun:.0f}\n"
+        f"    push to Envoy {statistics.median(pushes):.1f} ms, its memory {before:.0f} + {grown:.1f} MB\n"
+        f"    us of CPU per request: {costs}"
     )
 
 
-def _cpu(lab: Lab, pid: int, headers: str) -> float:
-    head = f"GET / HTTP/1.1\r\nHost: web\r\n{headers}\r\n"
-    before = _running(pid)
-    done = 0
-    while done < REQUESTS:
-        answer = lab.ask(CALLER.name, do="many", address="10.100.0.1", port=80, head=head, times=500)
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        done += 500
-    return (_running(pid) - before) / REQUESTS
+def _cpu(lab: Pods, caller: Caller, headers: dict[str, str]) -> float:
+    before = lab.worked(CALLER)
+    caller.ask(service_address(0), times=REQUESTS, headers=headers)
+    return (lab.worked(CALLER) - before) / REQUESTS
 
 
-def _running(pid: int) -> float:
-    """Give the microseconds that all threads of a process have run."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1000
-
-
-def _service(space: SpaceName, number: int, address: str) -> Service:
-    return Service(
-        space, ServiceName(f"service{number}"), (address,), (Port(80, 8080, "http", Protocol.HTTP),)
-    )
+def _destinations(shapes: list[Shape]) -> dict[tuple[str, int], tuple[str, int]]:
+    """Lead the addresses of the first service, and of what overrides it in each cluster, to the other pod."""
+    there = (TARGET.address, _PORT)
+    numbers = {0, *(shape.services for shape in shapes)}
+    found = {(service_address(number), 80): there for number in numbers}
+    return found | {(instance_address(number), 8080): there for number in numbers}
 
 
 if __name__ == "__main__":
     print(f"machine: {machine.describe()}\n")
-    main()
+    main(EVERY if "--all" in sys.argv else SOME)

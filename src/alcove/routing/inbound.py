@@ -40,7 +40,7 @@ Behind = tuple[tuple[Service, Tables], ...]
 """The Services that have an instance, with their tables."""
 
 Known = Mapping[str, tuple[Behind, Inbound | None]]
-"""What every pod knows, by its address, and of what it was made; None for one behind no Service of a space."""
+"""What every pod knows, by its address, and of what it was made; None for one behind no space's Service."""
 
 
 def plan_inbound(services: Iterable[tuple[Service, Tables]], before: Known) -> Known:

@@ -25,7 +25,6 @@ from alcove.routing.classes import Declared, PortClass, plan_classes
 from alcove.routing.entries import GatewayHost, plan_entries
 from alcove.routing.inbound import Inbound, Known, Tables, plan_inbound, plan_tables
 from alcove.routing.world import World, observe_world
-from alcove.spaces.tree import SpaceTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,9 @@ class Planner:
 
     def plan(self, state: ClusterState) -> RoutePlan:
         """Make the plan of a state."""
-        world = self._world = observe_world(state, self._world)
-        self._names = _decide_names(world, self._names)
+        before, world = self._world, observe_world(state, self._world)
+        known = self._names if before is not None and before.tree == world.tree else {}
+        self._world, self._names = world, _decide_names(world, known)
         tables = [(each, self._names[each.name].tables[each.space]) for each in world.ordered]
         self._inbound = plan_inbound(tables, self._inbound)
         return RoutePlan(
@@ -91,21 +91,19 @@ class Planner:
 class _Decided(NamedTuple):
     """What is decided about the versions of one name."""
 
-    tree: SpaceTree
     versions: tuple[Service, ...]
     claims: tuple[tuple[str, Choices], ...]
     """By ``address:port``."""
     tables: Mapping[SpaceName, Tables]
 
 
-def _decide_names(world: World, before: Mapping[ServiceName, _Decided]) -> dict[ServiceName, _Decided]:
+def _decide_names(world: World, known: Mapping[ServiceName, _Decided]) -> dict[ServiceName, _Decided]:
     versions: dict[ServiceName, list[Service]] = {}
     for service in world.ordered:
         versions.setdefault(service.name, []).append(service)
-    same = next((each.tree for each in before.values()), None) == world.tree
     return {
-        name: before[name]
-        if same and name in before and _same(before[name].versions, found)
+        name: known[name]
+        if name in known and _same(known[name].versions, found)
         else _decide_name(world, tuple(found))
         for name, found in versions.items()
     }
@@ -113,7 +111,7 @@ def _decide_names(world: World, before: Mapping[ServiceName, _Decided]) -> dict[
 
 def _decide_name(world: World, versions: tuple[Service, ...]) -> _Decided:
     claims = tuple(claim for service in versions for claim in _claims(world, service))
-    return _Decided(world.tree, versions, claims, {each.space: plan_tables(world, each) for each in versions})
+    return _Decided(versions, claims, {each.space: plan_tables(world, each) for each in versions})
 
 
 def _same(one: Sequence[Service], other: Sequence[Service]) -> bool:

@@ -28,13 +28,14 @@ from alcove.admission.bootstrap import (
 )
 from alcove.admission.certificates import Authority, Certificates, ServerCertificate
 from alcove.admission.configuration import ServiceTarget
-from alcove.admission.containers import BOOTSTRAP, proxy_command
+from alcove.admission.containers import AGENT, BOOTSTRAP, ENVOY, EXCHANGE, PLACES, proxy_command
 from alcove.admission.identities import CERTIFICATE_PATH, TRUST_PATH, IdentityServer, KnownTokens
 from alcove.admission.issuing import PodIdentity
 from alcove.admission.probes import Check
 from alcove.admission.server import AdmissionServer, ServerIdentity
 from alcove.admission.settings import ControlPorts, Images, InjectionSettings, ProxyPorts
 from alcove.embedded.kubelet.environment import expand
+from alcove.images.programs import find_agent
 
 POD = PodIdentity("uid-1", "shop", "web-0")
 TOKEN = "header.of-web-0.signature"
@@ -225,6 +226,29 @@ async def open_envoy(bootstrap: dict[str, Any], pod: Pod, *, node: str = "") -> 
     finally:
         if process.returncode is None:
             process.kill()
+        await process.communicate()
+
+
+@contextlib.asynccontextmanager
+async def open_agent(pod: Pod, *checks: Check) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Yield the agent as it is the first process of ``alcove-proxy``, but for the places of its files."""
+    documents = {
+        BOOTSTRAP: render_proxy_bootstrap(pod.settings, pod.places, checks),
+        EXCHANGE: render_exchange_bootstrap(pod.settings, pod.places.exchange),
+    }
+    variables = {name: expand(json.dumps(each), pod.facts) for name, each in documents.items()}
+    (pod.directory / "token").write_text(TOKEN)
+    command = [expand(word, variables) for word in proxy_command(pod.settings)]
+    places = {ENVOY: find_envoy(), AGENT: str(find_agent()), PLACES.identity: str(pod.directory)}
+    command[command.index("--token") + 1] = str(pod.directory / "token")
+    command[command.index("--socket") + 1] = pod.places.exchange
+    process = await asyncio.create_subprocess_exec(
+        *(places.get(word, word) for word in command), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
         await process.communicate()
 
 

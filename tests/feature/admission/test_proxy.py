@@ -17,6 +17,7 @@ from tests.feature.admission.pods import (
     Pod,
     ask,
     make_certificates,
+    open_agent,
     open_control_plane,
     until_listening,
 )
@@ -134,3 +135,16 @@ async def test_a_proxy_that_was_killed_comes_back_over_its_old_sockets(stage: St
         async with stage.pod.proxy():
             await stage.pod.until_ready()
             assert (await stage.pod.fetch(TRUST)).status == 200
+
+
+async def test_a_proxy_whose_certificate_expired_without_a_control_plane_comes_back(stage: Stage) -> None:
+    """It is told nothing before it has renewed, and its Envoy carries no renewal before it was told."""
+    long_ago = time.time() - 7 * 86_400
+    expired = issue_certificate(POD, stage.plane.certificates.authorities[0], long_ago)
+    stage.pod.keep(CERTIFICATE, encoded(expired))
+    for name in ("certificate", "trust"):
+        (stage.pod.directory / f".{name}.json.age").write_text(f"{int(long_ago * 1000)} 43200\n")
+    async with open_agent(stage.pod), open_application("shop") as application:
+        await stage.publish(application)
+        await stage.pod.until_ready()
+        assert (await stage.pod.fetch(TRUST)).status == 200

@@ -333,6 +333,11 @@ class TestProxy:
         run.send(signal.SIGTERM)
         assert run.wait() == 143
 
+    def test_a_command_that_ran_a_second_is_restarted_at_once_each_time(self, agent: Agent, pod: Pod) -> None:
+        run = agent.begin(*pod.arguments("proxy", "sh", "-c", "sleep 1.01; exit 9", fetches=(CERTIFICATE,)))
+        lines = [run.err.until("ended with code 9") for _ in range(3)]
+        assert [line.rpartition("; ")[2] for line in lines] == ["restarting it now"] * 3
+
     def test_who_renews_comes_back_alone(self, agent: Agent, pod: Pod) -> None:
         run = agent.begin(*pod.arguments("proxy", "sh", "-c", "echo up; exec sleep 600"))
         assert run.out.next() == "up"
@@ -386,76 +391,6 @@ class TestProxy:
         proxy = agent.below("setpriv", "--reuid", "1337", "--regid", "1337", "--clear-groups")
         proxy.begin(*pod.arguments("proxy", *FOREVER, fetches=(CERTIFICATE,)))
         wait_until(lambda: owned.stat().st_uid == 1337)
-
-
-class TestCarrier:
-    """What takes the place of an Envoy that cannot be told anything, because all it has is too old."""
-
-    COMMAND = ("sh", "-c", "echo up; exec sleep 600")
-
-    def carried(self, pod: Pod, *carrier: str) -> list[str]:
-        return pod.arguments("proxy", *self.COMMAND, "--", *carrier, fetches=(CERTIFICATE,))
-
-    def test_it_fetches_what_is_too_old_and_the_command_comes_back(self, agent: Agent, pod: Pod) -> None:
-        pod.recall(CERTIFICATE, OLD)
-        run = agent.begin(*self.carried(pod, *PROGRAM, str(pod.socket)))
-        assert [run.out.next() for _ in range(3)] == ["up", "listening", "up"]
-        assert pod.read(CERTIFICATE) == CERTIFICATE
-        assert "nothing listens" in run.err.next()
-        assert run.err.next().startswith(
-            "alcove-agent: what was fetched may have expired, and sh carries nothing"
-        )
-        run.send(signal.SIGTERM)
-        assert run.wait() == 143
-        with pytest.raises(EOFError):
-            run.err.next()
-
-    def test_it_is_for_nothing_that_is_merely_due(self, agent: Agent, pod: Pod) -> None:
-        pod.recall(CERTIFICATE, f"{_now_ms() - 2_000_000} 1800\n")
-        run = agent.begin(*self.carried(pod, *PROGRAM, str(pod.socket)))
-        run.err.until("nothing listens")
-        with serve(pod.socket, aged):
-            run.err.until("at last")
-        run.send(signal.SIGTERM)
-        assert run.wait() == 143
-        assert run.out.next() == "up"
-        with pytest.raises(EOFError):
-            run.out.next()
-
-    def test_a_command_that_carries_stays_whatever_is_answered(
-        self, agent: Agent, pod: Pod, exchange: Exchange
-    ) -> None:
-        pod.recall(CERTIFICATE, OLD)
-        exchange.answers = lambda request: render(status="503 x") if not exchange.requests else aged(request)
-        run = agent.begin(*self.carried(pod, "false"))
-        run.err.until("at last")
-        run.send(signal.SIGTERM)
-        assert run.wait() == 143
-        assert run.out.next() == "up"
-        with pytest.raises(EOFError):
-            run.out.next()
-
-    def test_asked_to_end_both_are_over(self, agent: Agent, pod: Pod) -> None:
-        pod.recall(CERTIFICATE, OLD)
-        run = agent.begin(*self.carried(pod, "sh", "-c", "echo carrier; exec sleep 600"))
-        assert [run.out.next() for _ in range(2)] == ["up", "carrier"]
-        run.send(signal.SIGTERM)
-        assert run.wait() == 143
-        with pytest.raises(EOFError):
-            run.out.next()
-
-    def test_asked_to_end_meanwhile_no_other_begins(self, agent: Agent, pod: Pod) -> None:
-        pod.recall(CERTIFICATE, OLD)
-        stubborn = "trap 'echo asked' TERM; echo up; while :; do sleep 0.01; done"
-        words = pod.arguments("proxy", "sh", "-c", stubborn, "--", "echo", "carrier", fetches=(CERTIFICATE,))
-        run = agent.begin(*words)
-        assert [run.out.next() for _ in range(2)] == ["up", "asked"]
-        run.send(signal.SIGTERM)
-        assert run.out.next() == "asked"
-        os.kill(next(iter(children_of(run))), signal.SIGKILL)
-        assert run.wait() == 128 + signal.SIGKILL
-        with pytest.raises(EOFError):
-            run.out.next()
 
 
 @pytest.mark.root

@@ -18,7 +18,7 @@ from alcove.app.observation.state import ClusterObjects, Memory, observe_state
 from alcove.model import ClusterState
 from alcove.pki import KeyPair
 from alcove.routing.envoy.names import ProxySettings
-from alcove.routing.plan import RoutePlan, plan_routes
+from alcove.routing.plan import Planner, RoutePlan
 from alcove.routing.snapshot import BrokenSnapshotError, Compiler, Node, Resource, Snapshot
 from alcove.xds import resources as xds
 from alcove.xds.publisher import Publisher
@@ -54,6 +54,7 @@ class RoutePublisher:
         self._publisher = publisher
         self._encoder = _Encoder(encoder)
         self._memory = Memory()
+        self._planner = Planner()
         self._compiler = Compiler(settings)
         self._secrets = SecretReader()
         self._fallback = fallback
@@ -73,7 +74,7 @@ class RoutePublisher:
         nodes = observe_nodes(self._store.items("proxies"), self._store.items("own"))
         if (state, nodes, held) == (self.state, self._nodes, self._held):
             return False
-        plan = self._plan if state == self.state else plan_routes(state)
+        plan = self._plan if state == self.state else self._planner.plan(state)
         _log_reports(reports)
         try:
             distinct, secrets = dict.fromkeys(nodes.values()), held.render(self._fallback)
