@@ -39,6 +39,7 @@ class Attendant:
         self._node = node
         self._kick = kick
         self._task: asyncio.Task[None] | None = None
+        self._preparation: asyncio.Task[None] | None = None
         self._pull_delay = FIRST_DELAY
 
     # ------------------------------------------------------------------------------------- one run
@@ -225,14 +226,29 @@ class Attendant:
             run.process.kill(signal.SIGKILL)
         self._kick()
 
+    def prepare(self, background: aio.Background, pod: Object, *, grace: float) -> None:
+        """Run its preStop hook now, since it is asked to end later."""
+        self.state.prepared = True
+        if self.run is not None and grace > 0:
+            work = self._run_pre_stop(self.run, pod, grace)
+            self._preparation = background.start(work, name=f"prepare {self.state.name}")
+
+    async def _run_pre_stop(self, run: Run, pod: Object, grace: float) -> None:
+        hook = (self.state.spec.get("lifecycle") or {}).get("preStop")
+        if not hook:
+            return
+        target = Target(self.state.spec, run.id, self._sandbox.address, run.spec)
+        try:
+            await self._node.checks.run(hook, target, grace)
+        except CheckFailedError:
+            self._tell(pod, "Warning", "FailedPreStopHook", "PreStopHook failed")
+
     async def _stop(self, run: Run, pod: Object, grace: float) -> None:
         lifecycle = self.state.spec.get("lifecycle") or {}
-        if hook := lifecycle.get("preStop"):
-            target = Target(self.state.spec, run.id, self._sandbox.address, run.spec)
-            try:
-                await self._node.checks.run(hook, target, grace)
-            except CheckFailedError:
-                self._tell(pod, "Warning", "FailedPreStopHook", "PreStopHook failed")
+        if not self.state.prepared:
+            await self._run_pre_stop(run, pod, grace)
+        elif self._preparation is not None:
+            await asyncio.wait([self._preparation])
         run.process.kill(parse_signal(lifecycle.get("stopSignal") or run.image.config.stop_signal))
 
     def hasten(self, kill_at: float) -> None:

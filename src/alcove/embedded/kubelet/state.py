@@ -87,6 +87,8 @@ class ContainerState:
     hooking: bool = False
     """Its postStart hook runs, which holds up the next container."""
     stopping: bool = False
+    prepared: bool = False
+    """Its preStop hook was begun before its turn to end."""
     kill_at: float = math.inf
     """When a container that is being stopped is killed (clock seconds)."""
 
@@ -100,7 +102,7 @@ class ContainerState:
         if self.terminated is not None:
             self.restarts += 1
             self.last, self.terminated = self.terminated, None
-        self.phase, self.launched = Phase.STARTING, True
+        self.phase, self.launched, self.prepared = Phase.STARTING, True, False
         self.reason = self.message = ""
 
     def end(self, terminated: Object, now: float) -> None:

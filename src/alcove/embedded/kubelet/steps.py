@@ -2,7 +2,8 @@
 
 Init containers run one after the other; a sidecar (an init container that restarts always) only has to
 have started before the next one begins. The main containers follow. When they have ended for good, or the
-pod is to end, the main containers stop together and the sidecars after them, last first.
+pod is to end, the main containers stop together and the sidecars after them, last first; the preStop hooks of
+all of them run at the beginning.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ class Steps:
     start: ContainerState | None = None
     stop: tuple[ContainerState, ...] = ()
     """To be asked to end."""
+    prepare: tuple[ContainerState, ...] = ()
+    """To be told that the end is near, by their preStop hooks: their turn to be asked to end comes later."""
     kill: tuple[ContainerState, ...] = ()
     """To be ended: their time is over."""
     wake_at: float = math.inf
@@ -107,8 +110,10 @@ def _let_pass(container: ContainerState) -> bool:
 def _end(containers: Sequence[ContainerState], now: float, kill: tuple[ContainerState, ...]) -> Steps:
     live = [c for c in containers if c.phase in (Phase.STARTING, Phase.RUNNING)]
     turn = [c for c in live if c.kind is not Kind.SIDECAR] or live[-1:]
+    waiting = (c for c in live if c not in turn and c.phase is Phase.RUNNING)
     return Steps(
         stop=tuple(c for c in turn if not c.stopping),
+        prepare=tuple(c for c in waiting if not c.prepared),
         kill=kill,
         wake_at=_next_kill(containers, now),
         finished=not live,

@@ -289,6 +289,8 @@ class PodWorker:
             self.attendants[state.name].kill()
         now = self._node.clock()
         grace = max(0.0, self._deadline - now) if self._ending else self._default_grace()
+        for state in todo.prepare:
+            self.attendants[state.name].prepare(self._background, self.pod, grace=grace)
         for state in todo.stop:
             told = f"Stopping container {state.name}"
             self.attendants[state.name].stop(self._background, self.pod, message=told, grace=grace)

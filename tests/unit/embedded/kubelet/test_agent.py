@@ -203,6 +203,26 @@ async def test_hooks_run_at_both_ends(world: World) -> None:
 
 
 @in_world
+async def test_the_hook_of_a_sidecar_runs_at_the_beginning_of_the_end_and_once(world: World) -> None:
+    seen: list[str] = []
+    side = container("side", restartPolicy="Always", lifecycle={"preStop": {"exec": {"command": ["drain"]}}})
+    await world.create(container(), initContainers=[side])
+    await world.ready()
+    for process in world.launcher.started:
+        process.on_signal = seen.append
+
+    def drain(process: FakeProcess) -> None:
+        seen.append("drain")
+        process.exit(0)
+
+    world.launcher.exec_script = drain
+    await world.api.delete(PODS, "default", "web")
+    await world.until_gone()
+    assert sorted(seen[:2]) == ["drain", "main"]
+    assert seen[2:] == ["side"]
+
+
+@in_world
 async def test_a_failed_post_start_hook_ends_the_container(world: World) -> None:
     world.launcher.exec_script = lambda process: process.exit(1)
     await world.create(container(lifecycle={"postStart": {"exec": {"command": ["x"]}}}))

@@ -75,6 +75,14 @@ def test_an_ending_pod_stops_its_sidecars_last_and_in_reverse(
     assert names(decide(containers, now=0, ending=True))["stop"] == stop
 
 
+def test_sidecars_that_wait_for_their_turn_are_prepared_once() -> None:
+    sidecars = [state("s", SIDECAR, RUNNING), state("t", SIDECAR, RUNNING, prepared=True)]
+    todo = decide([*sidecars, state("a", phase=RUNNING)], now=0, ending=True)
+    assert [each.name for each in todo.prepare] == ["s"]
+    last = decide([state("s", SIDECAR, RUNNING), state("a", phase=ENDED)], now=0, ending=True)
+    assert last.prepare == ()
+
+
 def test_sidecars_stop_once_the_main_containers_have_ended_for_good() -> None:
     containers = [state("s", SIDECAR, RUNNING, started=True), state("a", phase=ENDED, policy="Never")]
     assert names(decide(containers, now=0, ending=False))["stop"] == ["s"]
