@@ -81,7 +81,7 @@ class Response:
         return _encode(self)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def _encode(response: Response) -> bytes:
     parts = (part for resource in response.resources for part in (resource.head, resource.body))
     return wire.response(

@@ -141,7 +141,24 @@ def _follow(host: Body, seen: Mapping[str, str | None]) -> Verdict:
         config = action["typed_config"]
         routes = config.get("routes", [config])
     route = next((each for each in routes if _matches(each["match"], seen[":path"] or "")), None)
-    return Verdict(refused="404") if route is None else _verdict(route)
+    return Verdict(refused="404") if route is None else _verdict(_filled(route, _written(host)))
+
+
+def _written(route: Body) -> dict[str, str]:
+    return {
+        each["header"]["key"]: each["header"]["value"] for each in route.get("request_headers_to_add", ())
+    }
+
+
+def _filled(route: Body, before: Mapping[str, str]) -> Body:
+    """Give the route with what its headers read of those that the virtual host wrote before."""
+    headers = []
+    for each in route.get("request_headers_to_add", ()):
+        value = each["header"]["value"]
+        for name, text in before.items():
+            value = value.replace(f"%REQ({name})%", text)
+        headers.append({**each, "header": {**each["header"], "value": value}})
+    return {**route, "request_headers_to_add": headers}
 
 
 def _matches(match: Body, path: str) -> bool:
@@ -160,9 +177,7 @@ def _verdict(route: Body) -> Verdict:
     answering = told.get("x-alcove-route", "")
     if "direct_response" in route:
         return Verdict(refused=route["direct_response"]["body"]["inline_string"].strip(), told=answering)
-    written = {
-        each["header"]["key"]: each["header"]["value"] for each in route.get("request_headers_to_add", ())
-    }
+    written = _written(route)
     action = route["route"]
     if "weighted_clusters" in action:
         each = [

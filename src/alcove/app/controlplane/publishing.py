@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -101,13 +101,20 @@ async def serve_routes(
     routes: RoutePublisher, store: ObjectStore, clock: Callable[[], float], settings: BatchSettings
 ) -> None:
     """Build after changes, until cancelled; nothing is built before everything was listed."""
+    settled = False
     with store.changes() as changed:
         while True:
             await collect(changed, clock, settings)
             started = clock()
-            if routes.build():
-                _log.info("built in %.0f ms", (clock() - started) * 1000)
-            await asyncio.sleep(0)
+            if not routes.build():
+                continue
+            _log.info("built in %.0f ms", (clock() - started) * 1000)
+            if not settled:
+                # What the first build made stays for long: looking through it again and again would hold up
+                # changes for as long as a build takes.
+                gc.collect()
+                gc.freeze()
+                settled = True
 
 
 def cluster_objects(store: ObjectStore, held: ReadSecrets) -> ClusterObjects:

@@ -39,12 +39,14 @@ VIA = "x-alcove-via"
 """At the gateway: the cluster that sends, since the client's protocol need not be the Service's."""
 PROTO = "x-alcove-proto"
 """What ``x-forwarded-proto`` was before Envoy set it."""
+OWN = "x-alcove-own"
+"""The space of a caller that brings it as key: what writes the key into a request reads it here."""
 ONCE = "x-alcove-once"
 """The loop guard, the one of our headers that travels between proxies: nobody reroutes after it."""
 ROUTE = "x-alcove-route"
 """The response header that tells who answered: ``service.space``."""
 
-PRIVATE = (AT, ADDRESS, KEY, SCANNED, TO, PROTO)
+PRIVATE = (AT, ADDRESS, KEY, SCANNED, TO, PROTO, OWN)
 """What no application ever sees."""
 EDGE_ONLY = (VIA, "x-envoy-external-address", "x-envoy-internal")
 """What is known at the gateway alone, some of it by Envoy's own doing."""

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 
 from alcove.model import RouteKey
 from alcove.routing.choices import Outcome, Refusal, Target
-from alcove.routing.envoy.names import ONCE, ORIGINAL, REROUTED, ROUTE, TO, Body, ProxySettings, typed
-from alcove.spaces.headers import BAGGAGE, ROUTE_AS, render_baggage
+from alcove.routing.envoy.names import (
+    ONCE,
+    ORIGINAL,
+    OWN,
+    REROUTED,
+    ROUTE,
+    TO,
+    Body,
+    ProxySettings,
+    typed,
+)
+from alcove.spaces.headers import BAGGAGE, ROUTE_AS
 
 _ANY: Body = {"prefix": "/"}
 _OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
@@ -20,8 +30,8 @@ _LONGEST_TEXT = 900
 class Marks:
     """What is written into a request on its way."""
 
-    key: RouteKey | None = None
-    """The key that a request without one gets."""
+    own: bool = False
+    """Whether the caller's space becomes the key, as its virtual host says with ``bring``."""
     once: bool = False
     """Whether nobody may reroute it again."""
 
@@ -48,6 +58,11 @@ def pass_all(marks: Marks = NO_MARKS) -> Body:
     return _action(
         typed("RouteList", routes=[{"match": _ANY, **plain}, {"match": {"connect_matcher": {}}, **plain}])
     )
+
+
+def bring(key: RouteKey) -> Body:
+    """Give the field of a virtual host that says which key its routes write; it must be evaluated first."""
+    return {"request_headers_to_add": [_header(OWN, key, _OVERWRITE)]}
 
 
 def send(settings: ProxySettings, outcome: Outcome, marks: Marks = NO_MARKS, match: Body = _ANY) -> Body:
@@ -109,11 +124,11 @@ def _each(target: Target, via: str) -> list[Body]:
 
 def _marking(marks: Marks) -> list[Body]:
     headers: list[Body] = []
-    if marks.key is not None:
+    if marks.own:
         # Another line of baggage is another part of one list, so nothing that is there can be damaged.
-        member = render_baggage("", ROUTE_AS, marks.key)
+        member = f"{ROUTE_AS}=%REQ({OWN})%"
         headers += [
-            _header(ROUTE_AS, marks.key, _OVERWRITE),
+            _header(ROUTE_AS, f"%REQ({OWN})%", _OVERWRITE),
             _header(BAGGAGE, member, "APPEND_IF_EXISTS_OR_ADD"),
         ]
     return [*headers, _header(ONCE, "1", _OVERWRITE)] if marks.once else headers

@@ -7,8 +7,9 @@ in what happens when an address stands, and in the marks they make.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from alcove.model import RouteKey, SpaceName
 from alcove.routing.choices import Choices
@@ -33,11 +34,16 @@ from alcove.spaces.headers import BAGGAGE, KUBERNETES_ROUTE_AS, ROUTE_AS
 from alcove.spaces.hosts import render_service_hosts
 
 NO_KEY = "."
+_MARKED = routes.Marks(own=True)
 _ANYTHING = ".+"
 _MEMBER = rf"(?s)(.*,)?\s*{ROUTE_AS}\s*=.*"
 _PREFIXED = r"(?i)[a-z0-9-]+\.s\..+"
 _KUBERNETES = matching.header_like(KUBERNETES_ROUTE_AS, _ANYTHING)
 _BAGGAGE = matching.header_like(BAGGAGE, _MEMBER)
+
+
+Entries = Mapping[str, tuple[Destination, Part]]
+"""Parts of tables by destination, and what they were made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +56,38 @@ class Table:
     """What is looked at first, by the space of the caller, which becomes the key of a request without one."""
     plain: Part
     """The same for callers that bring no key."""
-    entries: Mapping[str, tuple[Destination, Part]]
-    """The entries of ``keyed`` by destination, and what they were made of."""
-    sources: Mapping[RouteKey, tuple[tuple[Destination, ...], tuple[str, ...]]]
-    """What ``keyless`` was made of."""
+    standing: Part
+    """What ``keyless`` ends in, where the caller's space makes no difference: the same for all of them."""
+    entries: Entries
+    """Of ``keyed``."""
+    standing_entries: Entries
+    own_entries: Mapping[RouteKey, Entries]
+    """Of ``keyless``."""
 
 
 def compile_table(plan: RoutePlan, settings: ProxySettings, before: Table | None = None) -> Table:
     """Compile a plan's destinations; ``before`` is the table of an earlier plan under the same settings."""
-    known = before.entries if before else {}
-    entries = {each.socket: _entry(settings, each, known.get(each.socket)) for each in plan.destinations}
-    branches = {socket: part for socket, (_, part) in entries.items()}
-    keyed = Part(matching.match_header(AT, branches, routes.pass_all()))
-    sources = _sources(plan)
+    entries = _entries(plan.destinations, partial(_entry, settings), before.entries if before else {})
+    removed = [each for each in plan.destinations if _has_otherwise(each)]
+    known = before.standing_entries if before else {}
+    standing_entries = _entries(removed, partial(_entry_keyless, settings, None), known)
+    standing = Part(_compile_standing(standing_entries, plan.ranges))
+    if before and before.standing.version == standing.version:
+        standing = before.standing
+    plain = before.plain if before else Part({"matchers": [_scanning()]})
+    known_own = before.own_entries if before else {}
+    own_entries = {
+        own: _entries(differing, partial(_entry_keyless, settings, own), known_own.get(own, {}))
+        for own, differing in _differing(plan).items()
+    }
     keyless = {
         own: before.keyless[own]
-        if before and before.sources.get(own) == source
-        else _first((matching.header_is(KEY, NO_KEY), _compile_keyless(settings, own, *source)))
-        for own, source in sources.items()
+        if before and before.standing is standing and known_own.get(own) == found
+        else _first(plain, (matching.header_is(KEY, NO_KEY), _at(found, standing)))
+        for own, found in own_entries.items()
     }
-    return Table(keyed, keyless, before.plain if before else _first(), entries, sources)
+    keyed = Part(_at(entries, routes.pass_all()))
+    return Table(keyed, keyless, plain, standing, entries, standing_entries, own_entries)
 
 
 def compile_outbound(caller: SpaceName, table: Table) -> Body:
@@ -77,41 +95,59 @@ def compile_outbound(caller: SpaceName, table: Table) -> Body:
 
     A pod of a child space adds its space as key to what has none, towards addresses of the cluster only.
     """
-    first = table.keyless.get(RouteKey(caller), table.plain)
-    return _routes(OUTBOUND, {"matcher": {"matcher_list": first, "on_no_match": table.keyed}})
+    own = RouteKey(caller)
+    matcher = {"matcher": {"matcher_list": table.keyless.get(own, table.plain), "on_no_match": table.keyed}}
+    if own not in table.keyless:
+        return _routes(OUTBOUND, matcher)
+    return {
+        **_routes(OUTBOUND, matcher, routes.bring(own)),
+        "most_specific_header_mutations_wins": True,
+    }
 
 
-def _first(*more: tuple[Body, Body]) -> Part:
-    """Give what precedes the table: whether a script has to look for the key, and ``more``."""
+def _scanning() -> Part:
+    """Give what precedes every table: whether a script has to look for the key."""
     unread = matching.any_of(_KUBERNETES, _BAGGAGE)
-    branches = [(_unscanned(unread), routes.scan(CARRIERS)), *more]
-    found = matching.match_first(branches, {})
-    return Part(found["matcher"]["matcher_list"])
+    found = matching.match_first([(_unscanned(unread), routes.scan(CARRIERS))], {})
+    return Part(found["matcher"]["matcher_list"]["matchers"][0])
 
 
-def _entry(
-    settings: ProxySettings, destination: Destination, known: tuple[Destination, Part] | None
-) -> tuple[Destination, Part]:
-    if known is not None and known[0] == destination:
-        return known
-    undecided = routes.pass_on(settings)
-    made = _by_claim(destination.claims, lambda choices: _leaving(settings, choices), undecided)
-    return destination, Part(made)
+def _first(plain: Part, *more: tuple[Body, Body]) -> Part:
+    found = matching.match_first(more, {})["matcher"]["matcher_list"]["matchers"]
+    return Part({"matchers": [*plain["matchers"], *found]})
 
 
-def _sources(plan: RoutePlan) -> dict[RouteKey, tuple[tuple[Destination, ...], tuple[str, ...]]]:
-    """Give the destinations that matter to requests without a key, by the caller's space, and the ranges."""
-    of_all: list[int] = []
-    of_key: dict[RouteKey, list[int]] = {}
-    for at, destination in enumerate(plan.destinations):
-        if any(choices.otherwise is not None for choices in destination.claims):
-            of_all.append(at)
-        for key in {key for choices in destination.claims for key in choices.by_key}:
-            of_key.setdefault(key, []).append(at)
+def _entries(
+    destinations: Iterable[Destination], make: Callable[[Destination], Body], known: Entries
+) -> Entries:
     found = {}
-    for child in sorted(plan.children):
-        wanted = sorted({*of_all, *of_key.get(RouteKey(child), ())})
-        found[RouteKey(child)] = tuple(plan.destinations[at] for at in wanted), plan.ranges
+    for each in destinations:
+        before = known.get(each.socket)
+        kept = before is not None and before[0] == each
+        found[each.socket] = before if before is not None and kept else (each, Part(make(each)))
+    return found
+
+
+def _at(entries: Entries, otherwise: Body) -> Body:
+    return matching.match_header(AT, {socket: part for socket, (_, part) in entries.items()}, otherwise)
+
+
+def _entry(settings: ProxySettings, destination: Destination) -> Body:
+    undecided = routes.pass_on(settings)
+    return _by_claim(destination.claims, lambda choices: _leaving(settings, choices), undecided)
+
+
+def _has_otherwise(destination: Destination) -> bool:
+    return any(choices.otherwise is not None for choices in destination.claims)
+
+
+def _differing(plan: RoutePlan) -> dict[RouteKey, list[Destination]]:
+    """Give the destinations to which a caller's space makes a difference, by that space."""
+    found: dict[RouteKey, list[Destination]] = {RouteKey(child): [] for child in sorted(plan.children)}
+    for destination in plan.destinations:
+        for key in {key for choices in destination.claims for key in choices.by_key}:
+            if key in found:
+                found[key].append(destination)
     return found
 
 
@@ -144,27 +180,22 @@ def _leaving(settings: ProxySettings, choices: Choices) -> Body:
     return matching.match_header(KEY, branches, standing)
 
 
-def _compile_keyless(
-    settings: ProxySettings, own: RouteKey, destinations: tuple[Destination, ...], ranges: tuple[str, ...]
-) -> Body:
-    """Decide for what has no key and gets the caller's: only what that key changes is here."""
-    marked = routes.Marks(key=own)
-    undecided = routes.pass_on(settings, marked)
-    branches = {
-        destination.socket: _by_claim(
-            destination.claims, lambda choices: _leaving_keyless(settings, own, choices), undecided
-        )
-        for destination in destinations
-    }
+def _compile_standing(entries: Entries, ranges: tuple[str, ...]) -> Body:
+    """Decide for what has no key and gets the caller's, where that key changes nothing."""
     address = extension("header", "HeaderInput", header_name=ADDRESS)
-    inside = [(ranges, routes.pass_all(marked))]
-    elsewhere = matching.match_network(address, inside, routes.pass_all())
-    return matching.match_header(AT, branches, elsewhere)
+    inside = [(ranges, routes.pass_all(_MARKED))]
+    return _at(entries, matching.match_network(address, inside, routes.pass_all()))
 
 
-def _leaving_keyless(settings: ProxySettings, own: RouteKey, choices: Choices) -> Body:
-    outcome = choices.by_key.get(own, choices.otherwise)
-    marks = routes.Marks(key=own, once=own not in choices.by_key and choices.otherwise is not None)
+def _entry_keyless(settings: ProxySettings, own: RouteKey | None, destination: Destination) -> Body:
+    undecided = routes.pass_on(settings, _MARKED)
+    return _by_claim(destination.claims, lambda choices: _leaving_keyless(settings, own, choices), undecided)
+
+
+def _leaving_keyless(settings: ProxySettings, own: RouteKey | None, choices: Choices) -> Body:
+    decided = None if own is None else choices.by_key.get(own)
+    outcome = decided or choices.otherwise
+    marks = routes.Marks(own=True, once=decided is None and outcome is not None)
     return routes.pass_on(settings, marks) if outcome is None else routes.send(settings, outcome, marks)
 
 
@@ -200,6 +231,6 @@ def _unscanned(unread: Body) -> Body:
     )
 
 
-def _routes(name: str, matcher: Body) -> Body:
-    hosts = [{"name": name, "domains": ["*"], "matcher": matcher["matcher"]}]
+def _routes(name: str, matcher: Body, more: Body | None = None) -> Body:
+    hosts = [{"name": name, "domains": ["*"], "matcher": matcher["matcher"], **(more or {})}]
     return {"name": name, "virtual_hosts": hosts}
