@@ -49,6 +49,8 @@ class Port:
     """The container's port; named target ports are resolved before."""
     name: str = ""
     protocol: Protocol = Protocol.AUTO
+    differs: bool = False
+    """Whether instances have it under different numbers, as while a roll-out changes a named port."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,10 +128,11 @@ def plan_outcome(world: World, table: Choices, decision: Decision, asked: Port, 
 def _sockets(service: Service, port: Port, facing: str) -> tuple[str, ...]:
     """Give where a version is reached: at its ready instances, which outlive its Service for a moment.
 
-    Of a version with many instances it is the cluster's address, so that a table does not grow with them.
+    It is the cluster's address of a version with many instances, so that a table does not grow with them, and
+    while instances differ in the port's number, which the cluster alone knows of each.
     """
     instances = of_family(service.ready, facing)
-    if len(instances) > MOST_INSTANCES and service.addresses:
+    if instances and service.addresses and (len(instances) > MOST_INSTANCES or port.differs):
         addresses = of_family(service.addresses, facing)[:1]
         return tuple(render_socket(address, port.number) for address in addresses)
     return tuple(render_socket(address, port.target) for address in instances)

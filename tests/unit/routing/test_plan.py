@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,14 @@ def test_a_version_with_many_instances_is_reached_by_the_clusters_address(more: 
     assert isinstance(outcome, Target)
     assert outcome.sockets == ("10.0.0.2:80",) if more else len(outcome.sockets) == MOST_INSTANCES
     assert ("10.0.0.2:80" in {each.socket for each in plan.destinations}) == (not more), "then it stands"
+
+
+def test_while_instances_differ_in_a_ports_number_the_cluster_leads_to_each() -> None:
+    moving = replace(HTTP, differs=True)
+    version = make_service(AMY, addresses="10.0.0.2", instances="10.1.0.1 10.1.0.2", ports=(moving,))
+    plan = plan_routes(make_state(make_service(DEV, addresses="10.0.0.1"), version))
+    outcome = outcomes(plan)["10.0.0.1:80", "amy"]
+    assert isinstance(outcome, Target) and outcome.sockets == ("10.0.0.2:80",)
 
 
 def test_a_headless_version_has_no_other_addresses_than_its_instances() -> None:

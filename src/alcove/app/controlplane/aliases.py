@@ -9,6 +9,7 @@ no longer anybody's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from alcove.app.observation.spaces import ALIASES_ANNOTATION, render_aliases
 from alcove.kube import resources
@@ -69,7 +70,8 @@ def _living(state: ClusterState, space: SpaceName) -> Iterator[tuple[str, Alias]
         service = state.services[key]
         if service.space == space:
             for address in service.addresses:
-                yield render_address(address), Alias(service.name, service.ports)
+                ports = tuple(replace(port, differs=False) for port in service.ports)
+                yield render_address(address), Alias(service.name, ports)
 
 
 def _render(aliases: Mapping[str, Alias]) -> str:

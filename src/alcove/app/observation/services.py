@@ -81,7 +81,8 @@ def _ports(item: Object, spec: Object, known: Slice, complain: Complain) -> tupl
         # The name comes last: one that looks like another port's number must not take its place.
         said = declared.get(str(number)) or (declared.get(name) if name else None) or declared.get(EVERY_PORT)
         protocol = resolve_protocol(said, text(entry.get("appProtocol")), name)
-        found.append(Port(number, _target(entry, number, known, complain), name, protocol))
+        differs = len(known.targets.get(name, ())) > 1
+        found.append(Port(number, _target(entry, number, known, complain), name, protocol, differs))
     return tuple(sorted(found, key=lambda port: (port.number, port.name, port.target)))
 
 

@@ -68,3 +68,9 @@ async def test_they_are_annotations_of_the_namespace() -> None:
     await apply_aliases(client, {AMY: "{}"})
     found = await client.get(resources.NAMESPACES, "amy")
     assert found["metadata"]["annotations"] == {"a": "b", ALIASES_ANNOTATION: "{}"}
+
+
+def test_what_changes_during_a_roll_out_is_not_written() -> None:
+    moving = (Port(80, 8080, "http", differs=True),)
+    existing = {"10.96.0.7": Alias(WEB, PORTS)}
+    assert plan_aliases(state([Service(AMY, WEB, ("10.96.0.7",), moving)], existing)) == {}

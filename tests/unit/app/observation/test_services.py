@@ -118,6 +118,7 @@ def test_instances_that_differ_in_a_target_are_told() -> None:
     found, heard = observe(service("web.dev", port(80), address="10.96.0.1"), *slices)
     assert found is not None and found.ports[0].target == 8
     assert heard == ["instances differ in the target of port 80: [8, 9]"]
+    assert found is not None and found.ports[0].differs
 
 
 @pytest.mark.parametrize(
