@@ -14,6 +14,8 @@ HTTPS_PORT = 8443
 """Where the webhook, the pods' certificates and the probes are answered."""
 XDS_PORT = 15010
 _GRACE_SECONDS = 30
+_TMP = "/var/run/alcove"
+"""The one directory that can be written; not /tmp, below which an image may have its programs."""
 
 
 def part_of(settings: InstallSettings) -> Part:
@@ -63,6 +65,7 @@ def _container(settings: InstallSettings) -> Object:
             workloads.from_field("ALCOVE_NAMESPACE", "metadata.namespace"),
             workloads.from_field("ALCOVE_POD_NAME", "metadata.name"),
             {"name": "ALCOVE_PROXY_IMAGE", "value": settings.proxy_image},
+            {"name": "TMPDIR", "value": _TMP},
             {"name": "ALCOVE_PULL_POLICY", "value": settings.pull_policy},
         ],
         "ports": [
@@ -73,7 +76,7 @@ def _container(settings: InstallSettings) -> Object:
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 6},
         "resources": settings.controlplane.resources.render(),
         "securityContext": workloads.container_security(),
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  # a path of the container
+        "volumeMounts": [{"name": "tmp", "mountPath": _TMP}],
     }
 
 
