@@ -52,6 +52,13 @@ static bool replace_in(int place, const char *name, const char *content, size_t 
     return false;
 }
 
+bool files_have_directory(const char *path)
+{
+    if (mkdir(path, 0770) < 0)
+        return errno == EEXIST;
+    return chmod(path, 0770) == 0; /* whatever the umask is */
+}
+
 bool files_replace(const char *directory, const char *name, const char *content, size_t length)
 {
     int place = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

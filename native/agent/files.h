@@ -6,6 +6,12 @@
 #include <sys/types.h>
 
 /*
+ * Has the directory at path, which its group may change as its owner may: others than who made a file in it
+ * replace that file. In the volume itself they may not, for a volume in memory is sticky. False, with errno.
+ */
+bool files_have_directory(const char *path);
+
+/*
  * Makes the file have this content, for its owner and to be read by its group: a reader sees the old content
  * or the new one, and who watches the directory sees one renaming. False, with errno, when it stays as it was.
  */

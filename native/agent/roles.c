@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "descriptors.h"
+#include "files.h"
 #include "http.h"
 #include "log.h"
 #include "signals.h"
@@ -46,6 +47,10 @@ int roles_init(const struct exchange_settings *exchange, const struct redirect_s
     /* A signal that comes before there is a command stays pending until the command is supervised. */
     if (!descriptors_seal() || signals_open() < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
         log_errno("cannot begin");
+        return EXIT_FAULT;
+    }
+    if (!files_have_directory(exchange->identity)) {
+        log_errno("cannot make the directory of --identity");
         return EXIT_FAULT;
     }
     if (redirect->is_wanted && redirect_remove() != 0)

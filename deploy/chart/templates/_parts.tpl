@@ -99,9 +99,9 @@ securityContext: {{- include "alcove.confined" . | nindent 2 }}
 - --token
 - /var/run/secrets/alcove/token/token
 - --identity
-- /var/run/secrets/alcove/identity
+- /var/run/secrets/alcove/identity/pod
 - --socket
-- /var/run/secrets/alcove/identity/exchange.sock
+- /var/run/secrets/alcove/identity/pod/exchange.sock
 - --fetch
 - /identity/certificate=certificate.json
 - --fetch

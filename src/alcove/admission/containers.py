@@ -32,7 +32,9 @@ EXCHANGE = "ALCOVE_EXCHANGE"
 """The variable of a proxy that holds what an Envoy is started with which only carries renewals."""
 
 _TOKEN_PATH = "/var/run/secrets/alcove/token"  # noqa: S105  # a path
-_IDENTITY_PATH = "/var/run/secrets/alcove/identity"
+IDENTITY_VOLUME_PATH = "/var/run/secrets/alcove/identity"
+_IDENTITY_PATH = f"{IDENTITY_VOLUME_PATH}/pod"
+"""Made by the agent: in the volume itself, which is sticky, the proxy could not replace what root made."""
 _RUN_PATH = "/var/run/alcove"
 _TOKEN_SECONDS = 3600
 _TOKEN_FILE = "token"  # noqa: S105  # a name
@@ -176,6 +178,6 @@ def _mounts() -> list[Object]:
     """
     return [
         {"name": TOKEN, "mountPath": _TOKEN_PATH, "readOnly": True},
-        {"name": IDENTITY, "mountPath": _IDENTITY_PATH},
+        {"name": IDENTITY, "mountPath": IDENTITY_VOLUME_PATH},
         {"name": MASK, "mountPath": ACCOUNT_PATH, "readOnly": True},
     ]

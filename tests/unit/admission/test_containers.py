@@ -22,7 +22,7 @@ from alcove.admission.settings import INIT_RESOURCES, PROXY_RESOURCES
 
 FACTS = ["ALCOVE_POD_IP", "ALCOVE_HOST_IP", "ALCOVE_POD_NAME", "ALCOVE_POD_UID", "ALCOVE_SPACE"]
 FETCHING = [
-    *("--token", "/var/run/secrets/alcove/token/token", "--identity", "/var/run/secrets/alcove/identity"),
+    *("--token", "/var/run/secrets/alcove/token/token", "--identity", "/var/run/secrets/alcove/identity/pod"),
 ]
 FILES = [
     *("--fetch", "/identity/certificate=certificate.json", "--fetch", "/identity/trust=trust.json"),
@@ -116,7 +116,7 @@ def test_init_is_told_everything_by_its_arguments() -> None:
         *("--redirect", "15001:15006", "--uid", "57417"),
         *("--pod-address", "$(ALCOVE_POD_IP)", "--host-address", "$(ALCOVE_HOST_IP)", "--direct", "15021"),
         *FETCHING,
-        *("--socket", "/var/run/secrets/alcove/identity/exchange.sock"),
+        *("--socket", "/var/run/secrets/alcove/identity/pod/exchange.sock"),
         *FILES,
         *ENVOY_COMMAND,
     ]
@@ -126,7 +126,7 @@ def test_the_proxy_is_told_everything_by_its_arguments() -> None:
     assert proxy()["command"] == [
         *("/opt/alcove/bin/alcove-agent", "proxy"),
         *FETCHING,
-        *("--socket", "/var/run/secrets/alcove/identity/exchange.sock"),
+        *("--socket", "/var/run/secrets/alcove/identity/pod/exchange.sock"),
         *FILES,
         *ENVOY_COMMAND,
         *CARRIER_COMMAND,
@@ -148,7 +148,9 @@ def test_sockets_are_where_their_containers_may_write() -> None:
         writable = [one["mountPath"] for one in container["volumeMounts"] if not one.get("readOnly")]
         told = json.dumps([container["command"], bootstrap_of(container)])
         for path in re.findall(r"[a-z/]+[.]sock", told):
-            assert path.rpartition("/")[0] in writable
+            directory = path.rpartition("/")[0]
+            # The identity is in a directory of its own, which the agent makes in the volume.
+            assert directory in writable or directory.rpartition("/")[0] in writable
 
 
 def test_the_number_of_threads_is_a_setting() -> None:

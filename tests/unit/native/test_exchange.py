@@ -190,12 +190,21 @@ class TestFailures:
         assert run.wait() == 0
 
     @pytest.mark.usefixtures("exchange")
-    def test_a_directory_that_is_not_there_is_told(self, agent: Agent, pod: Pod) -> None:
+    def test_a_directory_that_is_not_there_is_made_for_the_group_too(self, agent: Agent, pod: Pod) -> None:
         pod.identity.rmdir()
         run = agent.begin(*pod.arguments("init", *FOREVER))
-        assert f"cannot write {pod.identity}/certificate.json: No such file" in run.err.next()
-        pod.identity.mkdir()
         assert run.wait() == 0
+        assert pod.identity.stat().st_mode & 0o7777 == 0o770
+
+    def test_a_directory_that_cannot_be_made_is_told(self, agent: Agent, pod: Pod) -> None:
+        pod.identity.rmdir()
+        pod.identity.write_text("in the way of what is below")
+        arguments = [
+            each.replace(str(pod.identity), f"{pod.identity}/pod") for each in pod.arguments("init", *FOREVER)
+        ]
+        run = agent.begin(*arguments)
+        assert "cannot make the directory of --identity: Not a directory" in run.err.next()
+        assert run.wait() == 1
 
     def test_a_socket_that_nobody_listens_at_is_told(self, agent: Agent, pod: Pod) -> None:
         run = agent.begin(*pod.arguments("init", *FOREVER))

@@ -165,5 +165,5 @@ def _told(settings: InstallSettings) -> InjectionSettings:
 def _mounts() -> list[Object]:
     return [
         {"name": TOKEN, "mountPath": _TOKEN_PATH, "readOnly": True},
-        {"name": IDENTITY, "mountPath": containers.PLACES.identity},
+        {"name": IDENTITY, "mountPath": containers.IDENTITY_VOLUME_PATH},
     ]

@@ -75,16 +75,20 @@ def _link_entries(directory: Path, names: set[str]) -> None:
         (directory / name).unlink()
 
 
-def make_scratch(directory: Path, group: int | None) -> None:
-    """Make an emptyDir that every user may write to."""
+def make_scratch(directory: Path, group: int | None, *, sticky: bool = False) -> None:
+    """Make an emptyDir that every user may write to.
+
+    In a ``sticky`` one, as those in memory are, nobody removes or replaces what others made.
+    """
     if directory.is_dir():
         return
     directory.mkdir(parents=True)
-    directory.chmod(0o777)
+    bits = 0o1000 if sticky else 0
+    directory.chmod(0o777 | bits)
     if group is not None:
         with contextlib.suppress(PermissionError):
             os.chown(directory, -1, group)
-            directory.chmod(0o2777)
+            directory.chmod(0o2777 | bits)
 
 
 def check_machine_path(place: MachinePath) -> Path:

@@ -122,7 +122,7 @@ class Sandbox:
         elif plan.memory and alone:
             self._memory[name] = plan.size
         else:
-            payload.make_scratch(directory, self._group)
+            payload.make_scratch(directory, self._group, sticky=plan.memory)
             self._places[name] = (directory, False)
 
     def _token(self, pod: Object, audience: str, seconds: int) -> tuple[str, float]:

@@ -123,6 +123,6 @@ def test_what_the_gateway_begins_with_refers_to_nothing() -> None:
     assert config.keys() == {"exchange", "bootstrap"} and "$(" not in str(config)
     assert "id" not in json.loads(config["bootstrap"])["node"]
     assert json.loads(config["exchange"])["static_resources"]["listeners"][0]["address"]["pipe"]["path"] == (
-        "/var/run/secrets/alcove/identity/exchange.sock"
+        "/var/run/secrets/alcove/identity/pod/exchange.sock"
     )
     assert json.dumps(trust)[1:-1] in config["exchange"]

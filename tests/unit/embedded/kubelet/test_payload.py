@@ -75,3 +75,8 @@ def test_a_sub_path_never_leads_outside(tmp_path: Path, inside: str) -> None:
     (tmp_path / "link").symlink_to("/etc")
     with pytest.raises(VolumeError, match="out of the volume"):
         resolve_inside(tmp_path, inside)
+
+
+def test_an_empty_directory_in_memory_is_sticky(tmp_path: Path) -> None:
+    make_scratch(tmp_path / "m", None, sticky=True)
+    assert (tmp_path / "m").stat().st_mode & 0o7777 == 0o1777
