@@ -38,8 +38,6 @@ class ControlPlaneSettings:
     namespace: str = "azds"
     service: str = "alcove"
     """The Service by which API server and proxies reach the control plane."""
-    domain: str = ""
-    """The cluster's DNS domain; empty: as this pod's own ``resolv.conf`` says."""
     pull_policy: str = "IfNotPresent"
     host: str = "0.0.0.0"  # noqa: S104  # in a pod of its own
     https_port: int = 8443
@@ -64,6 +62,5 @@ class ControlPlaneSettings:
             pod=environment["ALCOVE_POD_NAME"],
             proxy_image=environment["ALCOVE_PROXY_IMAGE"],
             namespace=environment.get("ALCOVE_NAMESPACE") or "azds",
-            domain=environment.get("ALCOVE_CLUSTER_DOMAIN", ""),
             pull_policy=environment.get("ALCOVE_PULL_POLICY") or "IfNotPresent",
         )

@@ -33,6 +33,7 @@ from alcove.spaces.tree import plan_tree
 
 GATEWAY_CONFIG = "alcove-gateway"
 """The ConfigMap from which the gateway's pods take what their Envoys are started with."""
+EXCHANGE_KEY, BOOTSTRAP_KEY = "exchange", "bootstrap"
 _PAUSE_SECONDS = 0.2
 _ROUND_SECONDS = 30.0
 _SWEEP_SECONDS = 120.0
@@ -144,10 +145,13 @@ class Writer:
 
 
 def render_gateway_config(settings: InjectionSettings) -> dict[str, str]:
-    """Give the ConfigMap's content: what the gateway's two Envoys, one after the other, are started with."""
+    """Give the ConfigMap's content: what the gateway's two Envoys, one after the other, are started with.
+
+    Nothing in it refers to a variable of the container, since nobody fills these in inside of a ConfigMap.
+    """
     exchange = render_exchange_bootstrap(settings, FIRST_EXCHANGE)
     bootstrap = render_gateway_bootstrap(settings, PLACES)
     return {
-        "exchange": msgspec.json.encode(exchange).decode(),
-        "bootstrap": msgspec.json.encode(bootstrap).decode(),
+        EXCHANGE_KEY: msgspec.json.encode(exchange).decode(),
+        BOOTSTRAP_KEY: msgspec.json.encode(bootstrap).decode(),
     }

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import msgspec
-
 from alcove.admission import containers
-from alcove.admission.answering import PROBES
-from alcove.admission.bootstrap import NODE_ID, render_exchange_bootstrap, render_gateway_bootstrap
+from alcove.admission.bootstrap import NODE_ID
 from alcove.admission.markers import IDENTITY, MASK, RUN, TOKEN
 from alcove.admission.settings import INIT_RESOURCES, Images, InjectionSettings
 from alcove.admission.variables import render_variables
+from alcove.app.controlplane.writing import BOOTSTRAP_KEY, EXCHANGE_KEY
 from alcove.app.install import kinds, workloads
 from alcove.app.install.settings import Endpoint, InstallSettings
 from alcove.app.install.workloads import Part
@@ -25,7 +23,6 @@ from alcove.kube import resources
 from alcove.kube.client import Object
 
 HTTP_PORT, HTTPS_PORT = 8080, 8443
-EXCHANGE_KEY, BOOTSTRAP_KEY = "exchange", "bootstrap"
 CONTAINER = "proxy"
 _TOKEN_PATH = "/var/run/secrets/alcove/token"  # noqa: S105  # a path
 _RUN_PATH = "/var/run/alcove"
@@ -71,22 +68,6 @@ def render_gateway(settings: InstallSettings) -> Iterator[Object]:
         containers=[_proxy(settings)],
         volumes=[one for one in containers.render_volumes() if one["name"] != MASK],
     )
-
-
-def render_config(settings: InjectionSettings) -> dict[str, str]:
-    """Give the content of the ConfigMap, for the control plane to write.
-
-    Nothing in it refers to a variable of the container, since nobody fills these in inside of what comes
-    from a ConfigMap: the node's id comes by the command line, and the pod's address is for probes only.
-    """
-    bootstrap = render_gateway_bootstrap(settings, containers.PLACES)
-    static = bootstrap["static_resources"]
-    listeners = [one for one in static["listeners"] if one["name"] != PROBES]
-    node = {key: value for key, value in bootstrap["node"].items() if key != "id"}
-    told = {**bootstrap, "node": node, "static_resources": {**static, "listeners": listeners}}
-    first = render_exchange_bootstrap(settings, containers.FIRST_EXCHANGE)
-    documents = {EXCHANGE_KEY: first, BOOTSTRAP_KEY: told}
-    return {key: msgspec.json.encode(document).decode() for key, document in documents.items()}
 
 
 def _service(settings: InstallSettings) -> Object:

@@ -40,9 +40,6 @@ class Slice:
         return tuple(Endpoint(address, self.ready[address]) for address in sorted(self.ready))
 
 
-NO_SLICE = Slice()
-
-
 def observe_slice(item: Object, complain: Complain) -> tuple[tuple[str, str], Slice] | None:
     """Give a slice by namespace and Service, None for one that belongs to no Service."""
     name = mapping(item, "metadata", "labels").get(SERVICE_LABEL)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.unit.app.observation.objects import namespace, port, service
@@ -73,6 +74,14 @@ async def test_a_pod_that_was_missed_gets_an_event_once(client: FakeKubeClient, 
 
 
 def test_what_the_gateway_is_started_with_refers_to_nothing_that_is_not_filled_in() -> None:
-    for text in render_gateway_config(SETTINGS).values():
+    trust = "-----BEGIN CERTIFICATE-----\nAA$AA\n"
+    config = render_gateway_config(replace(SETTINGS, trust=trust))
+    assert config.keys() == {"exchange", "bootstrap"}
+    for text in config.values():
         assert "$(" not in text
         assert json.loads(text)["static_resources"]["listeners"]
+    assert "id" not in json.loads(config["bootstrap"])["node"]
+    assert json.loads(config["exchange"])["static_resources"]["listeners"][0]["address"]["pipe"]["path"] == (
+        "/var/run/secrets/alcove/identity/pod/exchange.sock"
+    )
+    assert json.dumps(trust)[1:-1] in config["exchange"]

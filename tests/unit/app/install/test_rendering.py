@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import kubernetes_validate
 import pytest
 
 from alcove.admission.containers import init_command, proxy_command
 from alcove.admission.settings import Images, InjectionSettings
-from alcove.app.install import gateway, kinds
+from alcove.app.install import kinds
 from alcove.app.install.rendering import render_objects
 from alcove.app.install.settings import Endpoint, InstallSettings, PodSettings
 from alcove.embedded.admission.pod_security import violations
@@ -114,15 +112,3 @@ def test_the_gateway_serves_on_while_others_turn_away() -> None:
     draining = proxy["lifecycle"]["preStop"]["exec"]["command"]
     assert draining[1:] == ["drain", "--admin", "/var/run/alcove/admin.sock", "--seconds", "5"]
     assert int(draining[-1]) < spec["terminationGracePeriodSeconds"]
-
-
-def test_what_the_gateway_begins_with_refers_to_nothing() -> None:
-    trust = "-----BEGIN CERTIFICATE-----\nAA$AA\n"
-    settings = InjectionSettings("1", Images("p", "p"), control_plane="10.0.0.1", trust=trust)
-    config = gateway.render_config(settings)
-    assert config.keys() == {"exchange", "bootstrap"} and "$(" not in str(config)
-    assert "id" not in json.loads(config["bootstrap"])["node"]
-    assert json.loads(config["exchange"])["static_resources"]["listeners"][0]["address"]["pipe"]["path"] == (
-        "/var/run/secrets/alcove/identity/pod/exchange.sock"
-    )
-    assert json.dumps(trust)[1:-1] in config["exchange"]
