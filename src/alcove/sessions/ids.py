@@ -52,7 +52,9 @@ def belongs_to(text: str, namespace: str) -> bool:
     """Tell whether a session's id, or a tag of one, is of this namespace."""
     tag = parse_tag(text)
     session = tag.session if tag else text
-    return SESSION_PATTERN.fullmatch(session) is not None and session[1 : 1 + _HASH_DIGITS] == _hash(namespace)
+    return SESSION_PATTERN.fullmatch(session) is not None and session[1 : 1 + _HASH_DIGITS] == _hash(
+        namespace
+    )
 
 
 def _hash(namespace: str) -> str:
