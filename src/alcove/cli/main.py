@@ -23,7 +23,15 @@ class Lazy(NamedTuple):
 COMMANDS = {
     "cluster": Lazy("alcove.cli.cluster", "cluster", "The embedded cluster: Kubernetes on this machine."),
     "space": Lazy("alcove.cli.space", "space", "Spaces: make, select, list, show and remove them."),
+    "up": Lazy("alcove.cli.up", "up", "Run source folders in the selected space, and follow every save."),
+    "down": Lazy("alcove.cli.sessions", "down", "Remove what 'up' started."),
+    "attach": Lazy("alcove.cli.sessions", "attach", "Follow a service that is up."),
+    "logs": Lazy("alcove.cli.sessions", "logs", "Print what a service that is up prints."),
+    "exec": Lazy("alcove.cli.sessions", "exec_command", "Run a command in a service's container."),
+    "builder": Lazy("alcove.cli.builder", "builder", "Make images on a node (in a cluster)."),
+    "hub": Lazy("alcove.cli.hub", "hub", "Run the hub of a space (in a cluster; 'up' does)."),
     "routes": Lazy("alcove.cli.routes", "routes", "Routing: who answers a request, and why."),
+    "prep": Lazy("alcove.cli.prep", "prep", "Make a source folder ready for 'up'."),
     "show-context": Lazy(
         "alcove.cli.context", "show_context", "Show where commands go: cluster, selected space, host suffix."
     ),

@@ -36,6 +36,19 @@ def format_option(command: F) -> F:
     )(command)
 
 
+def event_format_option(command: F) -> F:
+    """Add ``-o/--output`` to a command that tells of events (parameter ``output_format``)."""
+    return click.option(
+        "-o",
+        "--output",
+        "output_format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How events are printed; as JSON each is one line.",
+    )(command)
+
+
 def progress_option(command: F) -> F:
     """Add ``--progress`` to a command (parameter ``progress``)."""
     return click.option(
@@ -55,6 +68,11 @@ def print_document(document: Mapping[str, Any] | Sequence[Any], output_format: s
         click.echo(yaml.safe_dump(_plain(document), sort_keys=False), nl=False)
     else:
         click.echo(json.dumps(document, indent=2))
+
+
+def print_line(document: Mapping[str, Any]) -> None:
+    """Print one document on a line of its own, at once."""
+    click.echo(json.dumps(document, separators=(",", ":")))
 
 
 def print_record(record: Mapping[str, Any], output_format: str) -> None:
@@ -124,6 +142,72 @@ class Progress:
     def warn(self, text: str) -> None:
         """Say one line that must not be missed, even when quiet."""
         click.secho(f"warning: {text}", err=True, fg="yellow", color=self._colour)
+
+
+class Lines:
+    """Lines of several speakers on one terminal; a piece of work may get its time on the line it began."""
+
+    def __init__(self) -> None:
+        """Begin at the start of a line."""
+        self._open = ""
+
+    def say(self, text: str) -> None:
+        """Say a line to people."""
+        self._finish()
+        click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Say a line that must not be missed."""
+        self._finish()
+        click.secho(f"warning: {text}", err=True, fg="yellow")
+
+    def data(self, text: str) -> None:
+        """Print a line that is itself the data."""
+        self._finish()
+        click.echo(text)
+
+    def begin(self, text: str, work: str) -> None:
+        """Say that a piece of work began; on a terminal its end may follow on the same line."""
+        if sys.stderr.isatty():
+            self._finish()
+            click.echo(text, err=True, nl=False)
+            self._open = work
+
+    def end(self, text: str, work: str) -> None:
+        """Say that a piece of work ended."""
+        if self._open == work:
+            self._open = ""
+            click.echo(f"\r{text}", err=True)
+        else:
+            self.say(text)
+
+    def _finish(self) -> None:
+        if self._open:
+            self._open = ""
+            click.echo(err=True)
+
+
+class ByteTerminal:
+    """This process's own input and output, as bytes."""
+
+    def write(self, stream: int, content: bytes) -> None:
+        """Take output: 1 stdout, 2 stderr."""
+        target = sys.stdout.buffer if stream == 1 else sys.stderr.buffer
+        target.write(content)
+        target.flush()
+
+    async def read(self) -> bytes:
+        """Give input, none at its end."""
+        import asyncio
+
+        return await asyncio.to_thread(_read_input)
+
+
+def _read_input() -> bytes:
+    try:
+        return os.read(sys.stdin.fileno(), 65536)
+    except (OSError, ValueError):
+        return b""
 
 
 def confirm(question: str, *, default: bool) -> None:

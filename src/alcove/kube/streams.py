@@ -22,6 +22,8 @@ PORT_PROTOCOLS = ("v4.channel.k8s.io",)
 
 STDIN, STDOUT, STDERR, STATUS, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 _PORT_BYTES, _PORT_ERROR = 0, 1
+_LONGEST_MESSAGE = 128 * 1024
+"""Bytes sent in one message: servers bound what they take, and this is about the fastest size."""
 
 
 class Socket(Protocol):
@@ -131,7 +133,9 @@ class WebSocketPort:
     async def write(self, content: bytes) -> None:
         """Send; waits while the other side does not read."""
         with translated(self._server):
-            await self._socket.send_bytes(bytes([_PORT_BYTES]) + content)
+            for start in range(0, len(content), _LONGEST_MESSAGE):
+                piece = content[start : start + _LONGEST_MESSAGE]
+                await self._socket.send_bytes(bytes([_PORT_BYTES]) + piece)
 
 
 async def _receive(socket: Socket, server: str) -> bytes | None:

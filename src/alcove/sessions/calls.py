@@ -27,10 +27,8 @@ class Up(_Request, frozen=True, tag="up"):
     """Runs a project, or goes on with it."""
 
     settings: UpSettings
-    synchronization: str = ""
-    """The last synchronization that the workstation remembers; empty for none."""
     manifest: str = ""
-    """The manifest it left."""
+    """A tree against which the workstation can send changes; empty for none."""
     verbose: bool = False
 
 
@@ -125,7 +123,9 @@ class Base(_Told, frozen=True, tag="base"):
 
     session: str
     manifest: str
-    """Empty: a whole manifest is needed."""
+    """The tree of the session; empty while there is none."""
+    base: str
+    """The tree that the workstation named, if it is known."""
     synchronization: str
     synchronized_at: float
 
@@ -142,6 +142,16 @@ class Committed(_Told, frozen=True, tag="committed"):
     manifest: str
     synchronization: str
     synchronized_at: float
+
+
+class Refused(_Told, frozen=True, tag="refused"):
+    """What was pushed is not taken; what was taken before stays."""
+
+    message: str
+    cause: str = ""
+    hint: str = ""
+    whole: bool = False
+    """Whether the whole tree would be taken."""
 
 
 class PhaseBegan(_Told, frozen=True, tag="began"):
@@ -287,6 +297,7 @@ Told = (
     | Base
     | Wanted
     | Committed
+    | Refused
     | PhaseBegan
     | PhaseEnded
     | Line
@@ -303,6 +314,10 @@ Told = (
     | Exited
 )
 FromWorkstation = Push | ExecInput
+
+REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+PUSHED: msgspec.json.Decoder[FromWorkstation] = msgspec.json.Decoder(FromWorkstation)
+TOLD: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
 
 HUB_PORT = 15070
 """Where the hub listens on its pod's loopback."""

@@ -58,7 +58,7 @@ class Wire:
         """End a row of bytes."""
         await self._stream.write(Frame(Kind.MARK).encode())
 
-    async def receive(self, kind: type[T]) -> T:
+    async def receive(self, decoder: msgspec.json.Decoder[T]) -> T:
         """Give the next value.
 
         Raises:
@@ -69,16 +69,16 @@ class Wire:
             raise LostError(f"the connection to {self._peer} ended")
         if frame.kind is not Kind.VALUE:
             raise LostError(f"{self._peer} sent {frame.kind.name.lower()} where a value was to come")
-        return self.read_value(frame, kind)
+        return self.read_value(frame, decoder)
 
-    def read_value(self, frame: Frame, kind: type[T]) -> T:
+    def read_value(self, frame: Frame, decoder: msgspec.json.Decoder[T]) -> T:
         """Give a frame's value.
 
         Raises:
             LostError: it is not such a value.
         """
         try:
-            return msgspec.json.decode(frame.payload, type=kind)
+            return decoder.decode(frame.payload)
         except (msgspec.DecodeError, RecursionError) as error:
             raise LostError(f"{self._peer} sent what is not understood", cause=str(error)) from error
 

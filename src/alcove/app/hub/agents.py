@@ -1,0 +1,316 @@
+"""One container of a session: found, brought to the wanted tree again and again, its command restarted.
+
+What the container holds is what its agent says it holds, so the hub may be lost at any moment: the next one
+asks, and goes on from the answer. A batch of files is committed under the name of the tree it leads to,
+marked as pending until the command has been started again; so a restart that nobody finished is finished by
+whoever comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from alcove import aio
+from alcove.agents.client import AgentClient
+from alcove.agents.errors import AgentError, ApplyError, LostError
+from alcove.agents.messages import CommandExited, CommandStarted, Directory, Link, Remove, State
+from alcove.agents.messages import Entry as TreeEntry
+from alcove.agents.operations import Operation, WriteFile
+from alcove.app.hub import planning
+from alcove.app.hub.manifests import ManifestBook
+from alcove.app.hub.planning import Applied, Wanted
+from alcove.app.hub.pods import ContainerView, PodView
+from alcove.errors import AlcoveError
+from alcove.kube.client import KubeClient
+from alcove.kube.errors import KubeError
+from alcove.sessions import calls
+from alcove.sync import manifest as trees
+from alcove.sync.manifest import Changes, Manifest
+from alcove.sync.updates import Kind
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_GRACE = 2.0
+"""Seconds that requests inside of the command have after SIGTERM."""
+
+_log = logging.getLogger(__name__)
+
+
+class View(Protocol):
+    """What a container's worker may know of its session."""
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What is to run; None while nothing was synchronized."""
+
+    @property
+    def build(self) -> int:
+        """The number of the build whose pods are kept up to date."""
+
+    def built_from(self, build: int) -> Manifest | None:
+        """Give what the image of a build was made from."""
+
+    def instances(self) -> int:
+        """Tell how many pods the build has."""
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change of any of it."""
+
+    async def changed(self, since: int) -> None:
+        """Return when the version is no longer ``since``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The container that a worker is for."""
+
+    namespace: str
+    session: str
+    pod: PodView
+    container: ContainerView
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        several = len(self.pod.containers) > 1
+        return f"{self.pod.name}/{self.container.name}" if several else self.pod.name
+
+
+class AgentWorker:
+    """Keeps one container as the session wants it."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        book: ManifestBook,
+        instance: Instance,
+        view: View,
+        *,
+        tell: Callable[[calls.Told], None],
+        settled: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """Speak to the agent of ``instance`` by ``client``'s port-forwards; trees and files: ``book``'s."""
+        self._client = client
+        self._book = book
+        self._instance = instance
+        self._view = view
+        self._tell = tell
+        self._settled = settled
+        self._clock = clock
+        self._refused: Wanted | None = None
+        self.agent: AgentClient | None = None
+        """The agent, while there is a connection."""
+        self.settled: Applied | None = None
+        """What the container is known to hold; None before an agent has answered."""
+
+    def has(self, wanted: Wanted) -> bool:
+        """Tell whether the container is as it is wanted, or will not be for a reason that was told."""
+        if self._refused is wanted:
+            return True
+        return self.settled is not None and self.settled.manifest == wanted.manifest.id
+
+    async def run(self) -> None:
+        """Work until cancelled, through any loss of the connection."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with self.open() as agent:
+                    pause = _FIRST_PAUSE
+                    await self._serve(agent)
+            except (LostError, KubeError) as error:
+                _log.debug("%s: %s", self._instance.name, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[AgentClient]:
+        """Give a connection of one's own to the agent."""
+        place = self._instance
+        async with (
+            self._client.connect(place.namespace, place.pod.name, place.container.port) as stream,
+            AgentClient.open(stream, place.session) as agent,
+        ):
+            yield agent
+
+    async def _serve(self, agent: AgentClient) -> None:
+        async with aio.open_background(name=self._instance.name) as tasks:
+            tasks.start(self._follow(agent), name="events")
+            self.agent = agent
+            self.settled = planning.parse_applied(agent.hello.applied)
+            lost = tasks.start(agent.wait_lost(), name="lost")
+            work = tasks.start(self._work(agent), name="work")
+            try:
+                await asyncio.wait({lost, work}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    work.result()
+            finally:
+                self.agent = None
+
+    async def _work(self, agent: AgentClient) -> None:
+        while True:
+            version, wanted = self._view.version, self._view.wanted
+            ours = self._instance.pod.build == self._view.build
+            if wanted is not None and ours and wanted is not self._refused:
+                try:
+                    await self._bring(agent, wanted)
+                except LostError:
+                    return
+                except AlcoveError as error:
+                    # Only something new is worth another try.
+                    self._refused = wanted
+                    self._tell(calls.Problem(error.message, error.cause, error.hint))
+            await self._view.changed(version)
+
+    async def _bring(self, agent: AgentClient, wanted: Wanted) -> None:
+        """Make the container as it is wanted; nothing when it is."""
+        target = Applied(wanted.manifest.id, planning.command_key(wanted.settings))
+        before = self.settled or Applied(planning.UNKNOWN)
+        if before == target or wanted.settings.container is None:
+            return
+        began = self._clock()
+        changes = await self._changes(agent, before, wanted)
+        update = planning.judge(changes, wanted.settings)
+        if update.kind is Kind.REBUILD:
+            return
+        reason = update.reason if update.kind is Kind.RESTART else self._restart_reason(agent, before, target)
+        if changes or reason:
+            await self._apply(agent, changes, wanted, replace(target, pending=bool(reason)))
+        if reason:
+            await self._restart(agent, wanted)
+            await agent.apply((), root="/", applied=str(target))
+        self.settled = target
+        self._settled()
+        if changes or reason:
+            self._tell(self._updated(changes, reason, update.reason, self._clock() - began, target))
+
+    def _restart_reason(self, agent: AgentClient, before: Applied, target: Applied) -> str:
+        """Give why the command is started again, files aside; empty when it is not."""
+        if before.pending:
+            return "it was interrupted before"
+        if before.manifest and before.command != target.command:
+            return "the command changed"
+        if agent.hello.state is State.WAITING:
+            return "the container was started again"
+        return ""
+
+    def _updated(
+        self, changes: Changes, restarted: str, copied: str, seconds: float, target: Applied
+    ) -> calls.Updated:
+        return calls.Updated(
+            target.manifest,
+            self._instance.name,
+            "restart" if restarted else "copy",
+            restarted or copied,
+            len(changes.written) + len(changes.removed),
+            seconds,
+            self._view.instances(),
+        )
+
+    async def _changes(self, agent: AgentClient, before: Applied, wanted: Wanted) -> Changes:
+        known = None
+        if before.manifest not in ("", planning.UNKNOWN):
+            known = self._book.read(before.manifest)
+        if known is not None:
+            return planning.synced(trees.diff(known, wanted.manifest), wanted.settings)
+        return await self._compare(agent, before, wanted)
+
+    async def _compare(self, agent: AgentClient, before: Applied, wanted: Wanted) -> Changes:
+        """Ask for digests: of a container as its image made it, or of one of which nothing is known."""
+        paths = planning.synced_paths(wanted.manifest, wanted.settings)
+        prefix = _prefix(wanted)
+        there = await agent.tree(self._root(agent, wanted), [path[len(prefix) :] for path in paths])
+        written = {
+            prefix + one.path: entry
+            for one in there
+            if not _same(one, entry := wanted.manifest.entries[prefix + one.path])
+        }
+        built = self._view.built_from(self._instance.pod.build)
+        gone = planning.synced(trees.diff(built, wanted.manifest), wanted.settings).removed if built else ()
+        return Changes(dict(sorted(written.items())), gone)
+
+    async def _apply(self, agent: AgentClient, changes: Changes, wanted: Wanted, leads_to: Applied) -> None:
+        prefix = _prefix(wanted)
+        operations = self._operations(changes, len(prefix))
+        try:
+            await agent.apply(operations, root=self._root(agent, wanted), applied=str(leads_to))
+        except ApplyError:
+            self.settled = Applied("?")
+            raise
+
+    def _operations(self, changes: Changes, cut: int) -> Iterable[Operation]:
+        for path in changes.removed:
+            yield Remove(path[cut:])
+        for path, entry in changes.written.items():
+            relative = path[cut:]
+            if not relative:
+                continue
+            match entry:
+                case trees.File():
+                    content = self._book.store.chunks(entry.digest)
+                    yield WriteFile(relative, entry.mode, entry.size, bytes.fromhex(entry.digest), content)
+                case trees.Link():
+                    yield Link(relative, entry.target)
+                case trees.Directory():
+                    yield Directory(relative, entry.mode)
+
+    async def _restart(self, agent: AgentClient, wanted: Wanted) -> None:
+        container = wanted.settings.container
+        iterate = container.iterate if container else None
+        if agent.hello.state is State.HELD and not wanted.settings.command.argv:
+            return
+        await agent.stop(iterate.processes_to_kill if iterate else (), grace=_GRACE)
+        for argv in iterate.build_commands if iterate else ():
+            await self._build(agent, argv, wanted)
+        command = wanted.settings.command
+        if not command.hold:
+            await agent.start(command.argv, env=command.environment)
+
+    async def _build(self, agent: AgentClient, argv: tuple[str, ...], wanted: Wanted) -> None:
+        root = self._root(agent, wanted)
+        async with agent.run(argv, workdir=root, with_log=True) as running:
+            code = await running.wait()
+        if code:
+            raise AgentError(
+                f"{' '.join(argv)} ended with exit code {code} in {self._instance.name}",
+                hint="the command is started again after the next save that builds",
+            )
+
+    def _root(self, agent: AgentClient, wanted: Wanted) -> str:
+        container = wanted.settings.container
+        target = (container.sync_target if container else None) or ""
+        workdir = agent.hello.workdir or "/"
+        return target if target.startswith("/") else f"{workdir.rstrip('/')}/{target}".rstrip("/") or "/"
+
+    async def _follow(self, agent: AgentClient) -> None:
+        name = self._instance.name
+        try:
+            async with contextlib.aclosing(agent.events()) as events:
+                async for event in events:
+                    match event:
+                        case CommandStarted(pid=pid):
+                            self._tell(calls.CommandStarted(name, pid))
+                        case CommandExited(code=code):
+                            self._tell(calls.CommandEnded(name, code))
+        except LostError:
+            return
+
+
+def _prefix(wanted: Wanted) -> str:
+    prefix = wanted.settings.project.prefix
+    return f"{prefix}/" if prefix else ""
+
+
+def _same(found: TreeEntry, wanted: trees.Entry) -> bool:
+    match wanted:
+        case trees.File():
+            return found.kind == "f" and found.content == bytes.fromhex(wanted.digest)
+        case trees.Link():
+            return found.kind == "l" and found.content.decode(errors="surrogateescape") == wanted.target
+        case trees.Directory():
+            return found.kind == "d"

@@ -1,0 +1,144 @@
+"""What a session needs next: pure decisions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from alcove.sessions.settings import UpSettings
+from alcove.sync import updates
+from alcove.sync.manifest import Changes, Manifest, diff
+from alcove.sync.patterns import SyncPatterns
+from alcove.sync.updates import Kind, Update, UpdateRules
+
+FindManifest = Callable[[str], Manifest | None]
+
+UNKNOWN = "?"
+_SEPARATOR = "."
+_PENDING = "+"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last deployment that was begun."""
+
+    build: int
+    manifest: str
+    settings: str
+    """``deployment_key`` of what it was begun with."""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user wants to run now."""
+
+    settings: UpSettings
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an agent says that its container holds, as the hub told it.
+
+    On the wire: ``MANIFEST.COMMAND``, with a ``+`` behind while the command has not been started again.
+    """
+
+    manifest: str = ""
+    """Empty: the image as it was built; ``?``: not known."""
+    command: str = ""
+    pending: bool = False
+    """Whether the files are there and the command has not been started again yet."""
+
+    def __str__(self) -> str:
+        return f"{self.manifest}{_SEPARATOR}{self.command}{_PENDING if self.pending else ''}"
+
+
+def parse_applied(text: str) -> Applied:
+    """Read what an agent says; what is not ours is not known."""
+    if not text:
+        return Applied()
+    manifest, separator, command = text.partition(_SEPARATOR)
+    if not separator or manifest == UNKNOWN:
+        return Applied(UNKNOWN)
+    return Applied(manifest, command.removesuffix(_PENDING), command.endswith(_PENDING))
+
+
+def deployment_key(settings: UpSettings) -> str:
+    """Give what tells whether a chart has to be installed anew, files aside."""
+    return _key((settings.build, settings.install, settings.space, settings.debug, _sync_key(settings)))
+
+
+def command_key(settings: UpSettings) -> str:
+    """Give what tells one command from another."""
+    return _key(settings.command)[:12]
+
+
+def rules_of(settings: UpSettings) -> UpdateRules:
+    """Give by which rules a changed file is treated."""
+    container, install = settings.container, settings.install
+    shaping = dict.fromkeys(install.values, "a values file")
+    shaping |= {
+        settings.config_file: "azds.yaml",
+        settings.build.dockerfile: "the Dockerfile",
+        install.chart: "the chart",
+    }
+    return UpdateRules(
+        shaping,
+        SyncPatterns(container.sync) if container else None,
+        iterates=container is not None and container.iterate is not None,
+        directory=settings.project.prefix,
+    )
+
+
+def needs_deployment(attempt: Attempt | None, wanted: Wanted, find: FindManifest) -> str:
+    """Give why the chart has to be installed with a new image; empty when it has not."""
+    if attempt is None:
+        return "the first time"
+    if attempt.settings != deployment_key(wanted.settings):
+        return "the settings changed"
+    if attempt.manifest == wanted.manifest.id:
+        return ""
+    if attempt.failed:
+        return "the last attempt failed"
+    before = find(attempt.manifest)
+    if before is None:
+        return "it is not known any more what the running image was built from"
+    update = judge(diff(before, wanted.manifest), wanted.settings)
+    return update.reason if update.kind is Kind.REBUILD else ""
+
+
+def judge(changes: Changes, settings: UpSettings) -> Update:
+    """Give what a set of changed files needs as a whole."""
+    rules = rules_of(settings)
+    return updates.combine([updates.choose_update(path, rules) for path in changes.paths])
+
+
+def synced(changes: Changes, settings: UpSettings) -> Changes:
+    """Give those of the changes that are made in running containers."""
+    rules = rules_of(settings)
+
+    def is_synced(path: str) -> bool:
+        return updates.choose_update(path, rules).kind in (Kind.COPY, Kind.RESTART)
+
+    return Changes(
+        {path: entry for path, entry in changes.written.items() if is_synced(path)},
+        tuple(path for path in changes.removed if is_synced(path)),
+    )
+
+
+def synced_paths(manifest: Manifest, settings: UpSettings) -> Sequence[str]:
+    """Give every path that containers are to have as the workstation has it."""
+    return tuple(synced(Changes(manifest.entries), settings).written)
+
+
+def _sync_key(settings: UpSettings) -> object:
+    container = settings.container
+    return (container.sync_target, container.sync, container.imports) if container else None
+
+
+def _key(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()

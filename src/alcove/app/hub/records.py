@@ -1,0 +1,71 @@
+"""The Session objects of the space, as the hub keeps them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from alcove.kube.client import KubeClient, PatchKind, Selection
+from alcove.kube.errors import AlreadyExistsError, NotFoundError
+from alcove.sessions.objects import SESSIONS, Session, SessionStatus, parse_session
+
+_log = logging.getLogger(__name__)
+
+
+class Records:
+    """Reads and writes them; one hub alone writes."""
+
+    def __init__(self, client: KubeClient, namespace: str, clock: Callable[[], float]) -> None:
+        """Keep them in ``namespace``; ``clock`` gives Unix seconds."""
+        self._client = client
+        self._namespace = namespace
+        self._clock = clock
+
+    async def load(self) -> list[Session]:
+        """Give all that can be read; what cannot is logged and left alone."""
+        found = []
+        for item in (await self._client.list(SESSIONS, Selection(self._namespace))).items:
+            try:
+                found.append(parse_session(item))
+            except ValueError as error:
+                _log.warning("%s: %s", item["metadata"]["name"], error)
+        return found
+
+    async def save(self, session: Session) -> None:
+        """Write what was asked for; make the object if need be."""
+        rendered = session.render(self._namespace)
+        try:
+            await self._client.create(SESSIONS, rendered)
+        except AlreadyExistsError:
+            body = {"metadata": {"labels": rendered["metadata"]["labels"]}, "spec": rendered["spec"]}
+            await self._client.patch(SESSIONS, session.id, body, namespace=self._namespace)
+
+    async def report(self, session: Session, **changes: object) -> Session:
+        """Write a session's status with some of it changed; give the session as it is then."""
+        stamped = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        status = msgspec.structs.replace(session.status, **changes, updated=stamped)
+        after = msgspec.structs.replace(session, status=status)
+        if changes and _differ(session.status, status):
+            await self._client.patch(
+                SESSIONS,
+                session.id,
+                after.render_status(),
+                kind=PatchKind.MERGE,
+                namespace=self._namespace,
+                subresource="status",
+            )
+        return after
+
+    async def remove(self, session: Session) -> None:
+        """Delete the object."""
+        try:
+            await self._client.delete(SESSIONS, session.id, namespace=self._namespace)
+        except NotFoundError:
+            return
+
+
+def _differ(before: SessionStatus, after: SessionStatus) -> bool:
+    return msgspec.structs.replace(before, updated="") != msgspec.structs.replace(after, updated="")

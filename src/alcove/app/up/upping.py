@@ -1,0 +1,242 @@
+"""``up`` of one project: sync, follow what happens, and push every save, through any loss of the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from alcove import aio
+from alcove.app.up.calling import CallError, HubClient
+from alcove.app.up.ports import OpenPort, PortKeeper
+from alcove.app.up.projects import LocalProject
+from alcove.app.up.pushing import Pusher, RefusedError, read_wanted
+from alcove.app.up.telling import SYNC
+from alcove.errors import AlcoveError, UnavailableError
+from alcove.kube.errors import KubeError
+from alcove.sessions import calls
+from alcove.sessions.wire import LostError, Wire
+from alcove.sync.errors import SyncError
+from alcove.sync.uploading import ChangedFileError
+from alcove.sync.watching import Watch, open_watch
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_AGAIN = 0.05
+"""Seconds after which files are looked at again that changed while they were read."""
+_TAIL = 10
+
+Tell = Callable[[calls.Told], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UpChoices:
+    """How one ``up`` runs."""
+
+    detach: bool = False
+    """End as soon as the service runs."""
+    follow_saves: bool = True
+    verbose: bool = False
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """The workstation's port by the container's."""
+
+
+class ProjectUp:
+    """One project that is up."""
+
+    def __init__(
+        self,
+        hub: HubClient,
+        project: LocalProject,
+        choices: UpChoices,
+        *,
+        tell: Tell,
+        opened: Callable[[calls.Running, tuple[OpenPort, ...]], None],
+        revive: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Run ``project`` at ``hub``.
+
+        Args:
+            hub: the hub of the space.
+            project: what is run.
+            choices: how.
+            tell: hears what happens.
+            opened: hears, when the service runs, which ports lead to it.
+            revive: sees to it that there is a hub.
+        """
+        self._hub = hub
+        self._project = project
+        self._choices = choices
+        self._tell = tell
+        self._opened = opened
+        self._revive = revive
+        self._pusher = Pusher(project)
+        self._finished: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._began = 0.0
+        self._keeper: PortKeeper | None = None
+        self._watch: Watch | None = None
+        self.session = ""
+
+    async def run(self) -> int:
+        """Work until cancelled, or with ``detach`` until it is known how it went; give the exit code.
+
+        Raises:
+            AlcoveError: the hub refuses, or cannot be made to run.
+        """
+        await self._look()
+        async with contextlib.AsyncExitStack() as stack:
+            tasks = await stack.enter_async_context(aio.open_background(name=self._project.name))
+            if self._choices.follow_saves and not self._choices.detach:
+                watching = open_watch(self._project.selection, self._pusher.scan, tell=self._notice)
+                self._watch = await stack.enter_async_context(watching)
+            work = tasks.start(self._work(tasks), name="work")
+            try:
+                await asyncio.wait({work, self._finished}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    work.result()
+            finally:
+                self._pusher.write_log(now=time.monotonic(), always=True)
+                if self._keeper is not None:
+                    self._keeper.close()
+            return self._finished.result() if self._finished.done() else 0
+
+    async def _look(self) -> None:
+        began = time.monotonic()
+        self._tell(calls.PhaseBegan(SYNC))
+        said = await self._pusher.look()
+        if said:
+            self._tell(calls.Notice(said))
+        for problem in self._pusher.scan.problems:
+            self._tell(calls.Notice(f"not synchronized: {problem}"))
+        self._began = began
+
+    async def _work(self, tasks: aio.Background) -> None:
+        """Keep a call to the hub open."""
+        pause, lost = _FIRST_PAUSE, False
+        while True:
+            try:
+                async with self._call() as (wire, base):
+                    self.session, pause = base.session, _FIRST_PAUSE
+                    if lost:
+                        self._tell(calls.Notice("the hub answers again"))
+                        lost = False
+                    await self._converse(tasks, wire, base)
+            except ChangedFileError as error:
+                await self._pusher.look_again([error.path])
+                continue
+            except (LostError, UnavailableError, KubeError) as error:
+                if not lost:
+                    lost = True
+                    cause = f" ({error.cause})" if error.cause else ""
+                    self._tell(calls.Notice(f"{error.message}{cause}; saves wait until it is back"))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            with contextlib.suppress(LostError, UnavailableError, KubeError):
+                await self._revive()
+
+    @contextlib.asynccontextmanager
+    async def _call(self) -> AsyncIterator[tuple[Wire, calls.Base]]:
+        committed = self._pusher.committed
+        request = calls.Up(
+            self._project.settings, committed.id if committed else "", verbose=self._choices.verbose
+        )
+        async with self._hub.call(request) as wire:
+            told = await wire.receive(calls.TOLD)
+            if isinstance(told, calls.Problem):
+                raise CallError(told)
+            if not isinstance(told, calls.Base):
+                raise LostError("the hub answers something else", hint="is it of the same version?")
+            if committed is not None and told.base != committed.id:
+                self._pusher.committed = None
+            yield wire, told
+
+    async def _converse(self, tasks: aio.Background, wire: Wire, base: calls.Base) -> None:
+        async with aio.open_background(name=f"call {self._project.name}") as inner:
+            reading = inner.start(self._read(tasks, wire), name="read")
+            pushing = inner.start(self._push_all(wire, base), name="push")
+            done, _ = await asyncio.wait({reading, pushing}, return_when=asyncio.FIRST_COMPLETED)
+            failures = [error for one in done if (error := one.exception())]
+            inner.cancel()
+        if failures:
+            raise failures[0]
+        raise LostError("the hub ended the call")
+
+    # ------------------------------------------------------------------------------ what comes
+
+    async def _read(self, tasks: aio.Background, wire: Wire) -> None:
+        if self._keeper is None:
+            self._keeper = PortKeeper(self._hub, self.session, tasks, self._notice)
+        async with aio.open_background(name="logs") as logs:
+            logs.start(self._follow_logs(), name="logs")
+            while (frame := await wire.next_frame()) is not None:
+                told = wire.read_value(frame, calls.TOLD)
+                if isinstance(told, calls.Wanted):
+                    self._pusher.hear(await read_wanted(wire))
+                elif isinstance(told, calls.Committed | calls.Refused):
+                    self._pusher.hear(told)
+                else:
+                    await self._take(told, self._keeper)
+
+    def _notice(self, text: str) -> None:
+        self._tell(calls.Notice(text))
+
+    async def _take(self, told: calls.Told, keeper: PortKeeper) -> None:
+        if isinstance(told, calls.Running):
+            try:
+                opened = () if self._choices.detach else await keeper.open(told.ports, self._choices.ports)
+            except AlcoveError as error:
+                opened = ()
+                self._tell(calls.Notice(str(error), error.hint))
+            self._opened(told, opened)
+            self._finish(0)
+        else:
+            self._tell(told)
+            if isinstance(told, calls.Problem):
+                self._finish(1)
+
+    def _finish(self, code: int) -> None:
+        if self._choices.detach and not self._finished.done():
+            self._finished.set_result(code)
+
+    async def _follow_logs(self) -> None:
+        """Pass on what the instances print; a call that breaks is begun again with the whole conversation."""
+        if self._choices.detach:
+            return
+        with contextlib.suppress(LostError, KubeError):
+            async with self._hub.call(calls.Logs(self.session, tail=_TAIL)) as wire:
+                while True:
+                    self._tell(await wire.receive(calls.TOLD))
+
+    # ------------------------------------------------------------------------------ what goes
+
+    async def _push_all(self, wire: Wire, base: calls.Base) -> None:
+        await self._push(wire, base.manifest)
+        if self._began:
+            self._tell(calls.PhaseEnded(SYNC, time.monotonic() - self._began))
+            self._began = 0.0
+        if self._watch is None:
+            await asyncio.Event().wait()
+            return
+        async for batch in self._watch:
+            found = await self._pusher.look_again(batch.changed, batch.whole)
+            self._watch.know(found.scan)
+            self._watch.look_again(found.again)
+            if self._pusher.committed != found.scan.manifest:
+                await self._push(wire)
+            self._pusher.write_log(now=time.monotonic())
+
+    async def _push(self, wire: Wire, hub_has: str = "") -> None:
+        try:
+            await self._pusher.push(wire, hub_has)
+        except RefusedError as error:
+            if error.whole:
+                await self._pusher.push(wire, whole=True)
+                return
+            # The store is full, or the like: the next save tries again.
+            self._tell(calls.Problem(error.message, error.cause, error.hint))
+            self._finish(1)
+        except SyncError as error:
+            if isinstance(error, ChangedFileError):
+                raise
+            self._tell(calls.Problem(error.message, error.cause, error.hint))
