@@ -143,7 +143,7 @@ def attach(
     space: str,
     cluster: ClusterChoice,
     output_format: str,
-    **options: Any,
+    **more: Any,
 ) -> None:
     """Follow a service that is up: its output and what happens to it. Ctrl+C detaches."""
     speaker = Speaker(output_format)
@@ -177,7 +177,7 @@ def logs(
     space: str,
     cluster: ClusterChoice,
     output_format: str,
-    **options: Any,
+    **more: Any,
 ) -> None:
     """Print what a service that is up prints."""
     speaker = Speaker(output_format)

@@ -17,18 +17,20 @@ from alcove.admission.configuration import ServiceTarget
 from alcove.admission.identities import IdentityServer
 from alcove.admission.server import AdmissionServer, ServerIdentity
 from alcove.admission.settings import ClusterDns, Images, InjectionSettings
+from alcove.app.controlplane import builders
 from alcove.app.controlplane.certificates import SecretStore
 from alcove.app.controlplane.custody import Custodian
 from alcove.app.controlplane.directory import ObservedSpaces
 from alcove.app.controlplane.lease import Candidate, run_candidate
 from alcove.app.controlplane.publishing import RoutePublisher, serve_routes
 from alcove.app.controlplane.resolver import parse_resolver
-from alcove.app.controlplane.reviewing import ClusterReviewer
+from alcove.app.controlplane.reviewing import ClusterReviewer, ServedReviewer
 from alcove.app.controlplane.secrets import follow_certificates
 from alcove.app.controlplane.settings import ControlPlaneSettings
 from alcove.app.controlplane.watching import ObjectStore, follow_cluster, watched_by_controlplane
 from alcove.app.controlplane.writing import Writer
 from alcove.app.gateway.certificates import make_fallback
+from alcove.app.spaces.creation import BUILDS_NAMESPACE
 from alcove.kube.access import load_access
 from alcove.kube.client import KubeClient
 from alcove.kube.http import open_client
@@ -52,7 +54,7 @@ class ControlPlane:
         self._client = client
         self._settings = settings
         self._dns = dns
-        self._watches = watched_by_controlplane(settings.namespace)
+        self._watches = (*watched_by_controlplane(settings.namespace), *builders.WATCHES)
         self._target = ServiceTarget(settings.namespace, settings.service)
         self.store = ObjectStore(each.name for each in self._watches)
         self.publisher = Publisher()
@@ -70,8 +72,21 @@ class ControlPlane:
             self._target.names(dns.domain),
             is_writer=lambda: self.candidate.holds(time.monotonic()),
         )
+        self.builders = builders.BuilderKeeper(
+            client,
+            self.store,
+            injection=self.injection,
+            image=settings.builder_image,
+            pull_policy=settings.pull_policy,
+            clock=time.time,
+        )
         self.writer = Writer(
-            client, self.store, settings.namespace, injection=self.injection, clock=time.time
+            client,
+            self.store,
+            settings.namespace,
+            injection=self.injection,
+            clock=time.time,
+            also=(self.builders.work,),
         )
 
     def injection(self) -> InjectionSettings | None:
@@ -115,10 +130,11 @@ class ControlPlane:
         settings = self._settings
         identity = ServerIdentity(certificates.server.pair)
         listener = stack.enter_context(_bind(settings.host, settings.https_port))
-        identities = IdentityServer(ClusterReviewer(self._client), lambda: self.custodian.current)
-        admission = AdmissionServer(
-            ObservedSpaces(self.store, self._client), self.injection, identities=identities
-        )
+        spaces = ObservedSpaces(self.store, self._client)
+        own = (settings.namespace, BUILDS_NAMESPACE)
+        reviewer = ServedReviewer(ClusterReviewer(self._client), spaces, own)
+        identities = IdentityServer(reviewer, lambda: self.custodian.current)
+        admission = AdmissionServer(spaces, self.injection, identities=identities)
         await stack.enter_async_context(admission.serve(listener, identity))
         listening = ServerSettings(host=settings.host, port=settings.xds_port)
         server = await stack.enter_async_context(

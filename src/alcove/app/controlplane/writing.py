@@ -1,4 +1,7 @@
-"""What the one writer keeps in the cluster: aliases, copies of foreign Ingresses, the gateway's bootstrap.
+"""What the one writer keeps in the cluster: aliases, copies of foreign Ingresses, what others begin with.
+
+Others are the gateway (its bootstrap) and pods without our containers, hubs and builders: where the control
+plane is reached, and who vouches for it.
 
 Each duty compares what should be with what is and writes the difference, so another writer, or a write that
 was lost, is made good by the next round.
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -29,11 +32,15 @@ from alcove.app.observation.state import observe_state
 from alcove.kube import errors, resources
 from alcove.kube.client import KubeClient, PatchKind
 from alcove.model import ClusterState
+from alcove.routing.addresses import render_socket
 from alcove.spaces.tree import plan_tree
 
 GATEWAY_CONFIG = "alcove-gateway"
 """The ConfigMap from which the gateway's pods take what their Envoys are started with."""
 EXCHANGE_KEY, BOOTSTRAP_KEY = "exchange", "bootstrap"
+INSTALLATION = "alcove"
+"""The ConfigMap that says how the cluster was enabled; everybody may read it."""
+TRUST_KEY, CONTROL_PLANE_KEY = "trust", "controlPlane"
 _PAUSE_SECONDS = 0.2
 _ROUND_SECONDS = 30.0
 _SWEEP_SECONDS = 120.0
@@ -52,8 +59,13 @@ class Writer:
         *,
         injection: Callable[[], InjectionSettings | None],
         clock: Callable[[], float],
+        also: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
-        """Write by ``client`` what follows from ``store``; ``namespace`` is ours; ``clock``: Unix seconds."""
+        """Write by ``client`` what follows from ``store``; ``namespace`` is ours; ``clock``: Unix seconds.
+
+        ``also`` are further duties of the one writer.
+        """
+        self._also = tuple(also)
         self._client = client
         self._store = store
         self._namespace = namespace
@@ -61,6 +73,7 @@ class Writer:
         self._clock = clock
         self._swept = float("-inf")
         self._bootstraps: dict[str, str] = {}
+        self._trust: dict[str, str] = {}
         self._told: set[Report] = set()
 
     async def serve(self, holds: Callable[[], bool]) -> None:
@@ -71,7 +84,7 @@ class Writer:
                     async with asyncio.timeout(_ROUND_SECONDS):
                         await changed.wait()
                 except TimeoutError:
-                    self._bootstraps = {}
+                    self._bootstraps, self._trust = {}, {}
                 await asyncio.sleep(_PAUSE_SECONDS)
                 if holds():
                     changed.clear()
@@ -85,13 +98,15 @@ class Writer:
             self._keep_aliases,
             self._keep_copies,
             self._keep_gateway,
+            self._keep_trust,
             self._tell_missed,
+            *self._also,
         )
         for duty in duties:
             try:
                 await duty()
             except errors.KubeError as error:
-                _log.warning("%s: %s", duty.__name__.strip("_").replace("_", " "), error)
+                _log.warning("%s: %s", getattr(duty, "__name__", "duty").strip("_").replace("_", " "), error)
 
     async def _keep_aliases(self) -> None:
         await apply_aliases(self._client, plan_aliases(self._state()))
@@ -142,6 +157,30 @@ class Writer:
             force=True,
         )
         self._bootstraps = wanted
+
+    async def _keep_trust(self) -> None:
+        """Say where pods without our containers get their certificates; not where nothing is enabled."""
+        settings = self._injection()
+        wanted = {} if settings is None else render_trust_record(settings)
+        if not wanted or wanted == self._trust:
+            return
+        try:
+            await self._client.patch(
+                resources.CONFIG_MAPS,
+                INSTALLATION,
+                {"data": wanted},
+                namespace=self._namespace,
+                field_manager="alcove-controlplane",
+            )
+        except errors.NotFoundError:
+            return
+        self._trust = wanted
+
+
+def render_trust_record(settings: InjectionSettings) -> dict[str, str]:
+    """Give what the ConfigMap of the installation says of us: nothing in it is a secret."""
+    address = render_socket(settings.control_plane, settings.control_ports.https)
+    return {TRUST_KEY: settings.trust, CONTROL_PLANE_KEY: address}
 
 
 def render_gateway_config(settings: InjectionSettings) -> dict[str, str]:

@@ -5,14 +5,19 @@
     settings      what its environment tells
     composition   from_env -> build -> run
     serving       connections of workstations: one call each
+    conversing    the conversation of ``up``
     pushing       manifests and contents that come in
+    manifests     trees by their ids, kept so that a save costs what it changed
     projects      the sessions of the space: found again after a restart, made, ended
     runner        one session: what is to be done next, and the tasks that do it
     planning      pure: from what is wanted and what there is to the next step
     pods          pure: what the pods of a session are doing
     deploying     chart and tag -> release
-    images        one image on one node, for the pods that wait there
+    images        one image on one node
+    handover      pods that wait for their image
+    starting      when a session serves, and what keeps it from there
     agents        one container: brought to the wanted tree, its command restarted
+    records       the Session objects
     streams       logs, events of the cluster, ports and commands for workstations
     announcing    what happens, to everybody who follows
 

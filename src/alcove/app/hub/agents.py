@@ -179,6 +179,9 @@ class AgentWorker:
         if update.kind is Kind.REBUILD:
             return
         reason = update.reason if update.kind is Kind.RESTART else self._restart_reason(agent, before, target)
+        if agent.hello.state is State.WAITING:
+            # Else the first batch would start the command, before it is as it is wanted.
+            await agent.stop(())
         if changes or reason:
             await self._apply(agent, changes, wanted, replace(target, pending=bool(reason)))
         if reason:

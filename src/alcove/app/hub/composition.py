@@ -49,6 +49,7 @@ async def serve_hub(environment: Mapping[str, str]) -> None:
             Deployer(helm, client, store, settings.namespace),
             ClusterBuilders(client, identity),
             time.monotonic,
+            time.time,
         )
         tasks = await stack.enter_async_context(aio.open_background(name="hub"))
         projects = Projects(kit, tasks)

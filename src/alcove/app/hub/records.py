@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -43,21 +43,21 @@ class Records:
             body = {"metadata": {"labels": rendered["metadata"]["labels"]}, "spec": rendered["spec"]}
             await self._client.patch(SESSIONS, session.id, body, namespace=self._namespace)
 
-    async def report(self, session: Session, **changes: object) -> Session:
-        """Write a session's status with some of it changed; give the session as it is then."""
-        stamped = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = msgspec.structs.replace(session.status, **changes, updated=stamped)
-        after = msgspec.structs.replace(session, status=status)
-        if changes and _differ(session.status, status):
-            await self._client.patch(
-                SESSIONS,
-                session.id,
-                after.render_status(),
-                kind=PatchKind.MERGE,
-                namespace=self._namespace,
-                subresource="status",
-            )
-        return after
+    def stamped(self, status: SessionStatus, changes: Mapping[str, object]) -> SessionStatus:
+        """Give a status with some of it changed, and when."""
+        moment = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return msgspec.structs.replace(status, **changes, updated=moment)
+
+    async def report(self, session: Session) -> None:
+        """Write a session's status."""
+        await self._client.patch(
+            SESSIONS,
+            session.id,
+            session.render_status(),
+            kind=PatchKind.MERGE,
+            namespace=self._namespace,
+            subresource="status",
+        )
 
     async def remove(self, session: Session) -> None:
         """Delete the object."""
@@ -65,7 +65,3 @@ class Records:
             await self._client.delete(SESSIONS, session.id, namespace=self._namespace)
         except NotFoundError:
             return
-
-
-def _differ(before: SessionStatus, after: SessionStatus) -> bool:
-    return msgspec.structs.replace(before, updated="") != msgspec.structs.replace(after, updated="")

@@ -51,6 +51,9 @@ class Kit:
     deployer: Deployer
     builders: Builders
     clock: Callable[[], float]
+    """Monotonic seconds."""
+    wall: Callable[[], float]
+    """Unix seconds."""
 
 
 @dataclass
@@ -79,6 +82,7 @@ class SessionRunner:
         """By instance, while its container runs."""
         self.version = 0
         self._changed = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._restore()
 
     # ------------------------------------------------------------------------------ for its tasks and others
@@ -121,25 +125,41 @@ class SessionRunner:
         """Tell everybody who follows."""
         self.announcer.tell(told)
 
-    async def want(self, settings: UpSettings, manifest: Manifest, **synchronization: object) -> None:
-        """Take over what the user wants from now on."""
+    async def want(
+        self, settings: UpSettings, manifest: Manifest, *, begins: bool = False, **synchronization: object
+    ) -> None:
+        """Take over what the user wants from now on; ``begins`` when somebody waits to hear how it goes."""
         session = self.state.session
         if session.settings != settings:
             session = msgspec.structs.replace(session, settings=settings)
             await self.kit.records.save(session)
             self.state.session = session
         self.state.wanted = Wanted(settings, manifest)
+        phase = self._begin_anew(self.state.wanted) if begins else ""
         self.wake()
-        await self.report(manifest=manifest.id, **synchronization)
+        await self.report(manifest=manifest.id, **synchronization, **({"phase": phase} if phase else {}))
+
+    def _begin_anew(self, wanted: Wanted) -> str:
+        """Forget how it went before; give the phase when nothing has to be installed."""
+        self.announcer.reset()
+        attempt = self.state.attempt
+        if attempt is not None and attempt.failed:
+            self.state.attempt = None
+        if planning.needs_deployment(self.state.attempt, wanted, self.kit.book.read):
+            return ""
+        return "Starting" if self.state.session.status.phase == "Running" else ""
 
     async def report(self, **changes: object) -> None:
-        """Write into the session's status; an API that does not answer does not stop the work."""
-        try:
-            self.state.session = await self.kit.records.report(self.state.session, **changes)
-        except KubeError as error:
-            _log.warning("the status of %s was not written: %s", self.id, error)
-            status = msgspec.structs.replace(self.state.session.status, **changes)
-            self.state.session = msgspec.structs.replace(self.state.session, status=status)
+        """Change the session's status, and write it; an API that does not answer does not stop the work."""
+        before = self.state.session
+        status = self.kit.records.stamped(before.status, changes)
+        self.state.session = msgspec.structs.replace(before, status=status)
+        async with self._writing:
+            try:
+                # Whoever waited for the lock writes what is true by now.
+                await self.kit.records.report(self.state.session)
+            except KubeError as error:
+                _log.warning("the status of %s was not written: %s", self.id, error)
 
     async def fail(self, message: str, cause: str = "", hint: str = "") -> None:
         """Say that the last attempt failed; what served before goes on, and the next save tries again."""

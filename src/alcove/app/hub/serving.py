@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 from alcove import __version__, aio
 from alcove.app.hub import streams
+from alcove.app.hub.conversing import UpCall, merged, send_all
 from alcove.app.hub.projects import Projects
-from alcove.app.hub.pushing import receive_push
-from alcove.app.hub.runner import Kit, SessionRunner
+from alcove.app.hub.runner import Kit
 from alcove.errors import AlcoveError
 from alcove.sessions import calls
-from alcove.sessions.frames import Kind
 from alcove.sessions.wire import LostError, Wire
-from alcove.sync.errors import StoreFullError, SyncError
 
 _PIECE = 1 << 18
 _log = logging.getLogger(__name__)
@@ -69,12 +65,12 @@ class HubServer:
             case calls.List():
                 await wire.send(calls.Sessions(await self._projects.views()))
             case calls.Up():
-                await self._up(request, wire)
+                await UpCall(self._kit, self._projects, request, wire).run()
             case calls.Attach(session=name, verbose=verbose):
                 runner = self._projects.find(name)
-                await _send_all(_merged(runner, verbose=verbose), wire, asyncio.Lock())
+                await send_all(merged(runner, verbose=verbose), wire, asyncio.Lock())
             case calls.Logs(session=name):
-                await _send_all(streams.follow_logs(self._projects.find(name), request), wire, asyncio.Lock())
+                await send_all(streams.follow_logs(self._projects.find(name), request), wire, asyncio.Lock())
             case calls.Dial(session=name):
                 await streams.serve_port(self._projects.find(name), request, wire)
             case calls.Exec(session=name):
@@ -82,74 +78,6 @@ class HubServer:
             case calls.Down(session=name):
                 removed = await self._projects.remove(self._projects.find(name))
                 await wire.send(calls.Removed(removed, len(self._projects.runners)))
-
-    async def _up(self, call: calls.Up, wire: Wire) -> None:
-        """Take what is pushed, and tell what happens, until the workstation goes."""
-        runner = await self._projects.open(call.settings)
-        sending = asyncio.Lock()
-        status = runner.state.session.status
-        known = self._kit.book.read(call.manifest) is not None if call.manifest else False
-        async with sending:
-            await wire.send(
-                calls.Base(
-                    runner.id,
-                    runner.wanted.manifest.id if runner.wanted else "",
-                    call.manifest if known else "",
-                    status.synchronization,
-                    status.synchronized_at,
-                )
-            )
-        async with aio.open_background(name=f"up {runner.id}") as tasks:
-            telling: asyncio.Task[None] | None = None
-            while (frame := await wire.next_frame()) is not None:
-                if frame.kind is not Kind.VALUE:
-                    continue
-                push = wire.read_value(frame, calls.PUSHED)
-                if not isinstance(push, calls.Push):
-                    continue
-                committed = await self._take(runner, call, push, wire, sending)
-                async with sending:
-                    await wire.send(committed)
-                if telling is None and isinstance(committed, calls.Committed):
-                    events = _merged(runner, verbose=call.verbose)
-                    telling = tasks.start(_send_all(events, wire, sending), name="events")
-
-    async def _take(
-        self, runner: SessionRunner, call: calls.Up, push: calls.Push, wire: Wire, sending: asyncio.Lock
-    ) -> calls.Told:
-        try:
-            manifest = await receive_push(wire, push, self._kit.book, sending)
-        except StoreFullError as error:
-            self._projects.collect()
-            return calls.Refused(error.message, error.cause, error.hint)
-        except SyncError as error:
-            return calls.Refused(error.message, error.cause, error.hint, whole=bool(push.base))
-        synchronization, moment = secrets.token_hex(8), self._kit.clock()
-        await runner.want(call.settings, manifest, synchronization=synchronization, synchronized_at=moment)
-        return calls.Committed(manifest.id, synchronization, moment)
-
-
-async def _merged(runner: SessionRunner, *, verbose: bool) -> AsyncGenerator[calls.Told, None]:
-    """Yield a session's events and, when asked for, what the cluster says of it."""
-    with runner.announcer.follow() as follower:
-        async with aio.open_background(name="cluster events") as tasks:
-            if verbose:
-
-                async def relay() -> None:
-                    async for line in streams.follow_events(runner):
-                        runner.announcer.tell(line)
-
-                tasks.start(relay(), name="relay")
-            while True:
-                yield await follower.next()
-
-
-async def _send_all(events: AsyncGenerator[Any, None], wire: Wire, sending: asyncio.Lock) -> None:
-    async with contextlib.aclosing(events):
-        with contextlib.suppress(LostError, OSError):
-            async for event in events:
-                async with sending:
-                    await wire.send(event)
 
 
 class _SocketStream:

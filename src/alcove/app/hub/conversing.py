@@ -1,0 +1,111 @@
+"""The conversation of ``up``: trees come in, what happens goes out, until the workstation goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from alcove import aio
+from alcove.app.hub import streams
+from alcove.app.hub.projects import Projects
+from alcove.app.hub.pushing import receive_push
+from alcove.app.hub.runner import Kit, SessionRunner
+from alcove.sessions import calls
+from alcove.sessions.frames import Kind
+from alcove.sessions.wire import LostError, Wire
+from alcove.sync.errors import StoreFullError, SyncError
+
+
+class UpCall:
+    """One workstation that runs a project."""
+
+    def __init__(self, kit: Kit, projects: Projects, call: calls.Up, wire: Wire) -> None:
+        """Serve ``call`` over ``wire``."""
+        self._kit = kit
+        self._projects = projects
+        self._call = call
+        self._wire = wire
+        self._sending = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Serve until the workstation goes; the session lives on.
+
+        Raises:
+            LostError: it went in the middle of something.
+        """
+        runner = await self._projects.open(self._call.settings)
+        await self._send(self._base(runner))
+        async with aio.open_background(name=f"up {runner.id}") as tasks:
+            follows = False
+            while (frame := await self._wire.next_frame()) is not None:
+                if frame.kind is not Kind.VALUE:
+                    continue
+                push = self._wire.read_value(frame, calls.PUSHED)
+                if not isinstance(push, calls.Push):
+                    continue
+                answer = await self._take(runner, push, begins=not follows)
+                await self._send(answer)
+                if not follows and isinstance(answer, calls.Committed):
+                    follows = True
+                    events = merged(runner, verbose=self._call.verbose)
+                    tasks.start(send_all(events, self._wire, self._sending), name="events")
+
+    def _base(self, runner: SessionRunner) -> calls.Base:
+        named, status = self._call.manifest, runner.state.session.status
+        known = bool(named) and self._kit.book.read(named) is not None
+        return calls.Base(
+            runner.id,
+            runner.wanted.manifest.id if runner.wanted else "",
+            named if known else "",
+            status.synchronization,
+            status.synchronized_at,
+        )
+
+    async def _take(self, runner: SessionRunner, push: calls.Push, *, begins: bool) -> calls.Told:
+        try:
+            manifest = await receive_push(self._wire, push, self._kit.book, self._sending)
+        except StoreFullError as error:
+            self._projects.collect()
+            return calls.Refused(error.message, error.cause, error.hint)
+        except SyncError as error:
+            return calls.Refused(error.message, error.cause, error.hint, whole=bool(push.base))
+        synchronization, moment = secrets.token_hex(8), self._kit.wall()
+        await runner.want(
+            self._call.settings,
+            manifest,
+            begins=begins,
+            synchronization=synchronization,
+            synchronized_at=moment,
+        )
+        return calls.Committed(manifest.id, synchronization, moment)
+
+    async def _send(self, told: calls.Told) -> None:
+        async with self._sending:
+            await self._wire.send(told)
+
+
+async def merged(runner: SessionRunner, *, verbose: bool) -> AsyncGenerator[calls.Told, None]:
+    """Yield a session's events and, when asked for, what the cluster says of it."""
+    with runner.announcer.follow() as follower:
+        async with aio.open_background(name="cluster events") as tasks:
+            if verbose:
+
+                async def relay() -> None:
+                    async for line in streams.follow_events(runner):
+                        runner.announcer.tell(line)
+
+                tasks.start(relay(), name="relay")
+            while True:
+                yield await follower.next()
+
+
+async def send_all(events: AsyncGenerator[Any, None], wire: Wire, sending: asyncio.Lock) -> None:
+    """Send values as they come, until they end or nobody takes them."""
+    async with contextlib.aclosing(events):
+        with contextlib.suppress(LostError, OSError):
+            async for event in events:
+                async with sending:
+                    await wire.send(event)
