@@ -9,7 +9,8 @@
     pushing       manifests and contents that come in
     manifests     trees by their ids, kept so that a save costs what it changed
     projects      the sessions of the space: found again after a restart, made, ended
-    runner        one session: what is to be done next, and the tasks that do it
+    session       one session as it is now: what its tasks share
+    runner        the tasks of one session: pods, deployments, builds, agents
     planning      pure: from what is wanted and what there is to the next step
     pods          pure: what the pods of a session are doing
     deploying     chart and tag -> release

@@ -12,7 +12,7 @@ from alcove import aio
 from alcove.app.hub import streams
 from alcove.app.hub.projects import Projects
 from alcove.app.hub.pushing import receive_push
-from alcove.app.hub.runner import Kit, SessionRunner
+from alcove.app.hub.session import Kit, LiveSession
 from alcove.sessions import calls
 from alcove.sessions.frames import Kind
 from alcove.sessions.wire import LostError, Wire
@@ -36,9 +36,9 @@ class UpCall:
         Raises:
             LostError: it went in the middle of something.
         """
-        runner = await self._projects.open(self._call.settings)
-        await self._send(self._base(runner))
-        async with aio.open_background(name=f"up {runner.id}") as tasks:
+        session = await self._projects.open(self._call.settings)
+        await self._send(self._base(session))
+        async with aio.open_background(name=f"up {session.id}") as tasks:
             follows = False
             while (frame := await self._wire.next_frame()) is not None:
                 if frame.kind is not Kind.VALUE:
@@ -46,34 +46,35 @@ class UpCall:
                 push = self._wire.read_value(frame, calls.PUSHED)
                 if not isinstance(push, calls.Push):
                     continue
-                answer = await self._take(runner, push, begins=not follows)
+                answer = await self._take(session, push, begins=not follows)
                 await self._send(answer)
                 if not follows and isinstance(answer, calls.Committed):
                     follows = True
-                    events = merged(runner, verbose=self._call.verbose)
+                    events = merged(session, verbose=self._call.verbose)
                     tasks.start(send_all(events, self._wire, self._sending), name="events")
 
-    def _base(self, runner: SessionRunner) -> calls.Base:
-        named, status = self._call.manifest, runner.state.session.status
+    def _base(self, session: LiveSession) -> calls.Base:
+        named, status = self._call.manifest, session.state.session.status
         known = bool(named) and self._kit.book.read(named) is not None
         return calls.Base(
-            runner.id,
-            runner.wanted.manifest.id if runner.wanted else "",
+            session.id,
+            session.wanted.manifest.id if session.wanted else "",
             named if known else "",
             status.synchronization,
             status.synchronized_at,
         )
 
-    async def _take(self, runner: SessionRunner, push: calls.Push, *, begins: bool) -> calls.Told:
+    async def _take(self, session: LiveSession, push: calls.Push, *, begins: bool) -> calls.Told:
         try:
-            manifest = await receive_push(self._wire, push, self._kit.book, self._sending)
+            with self._projects.receiving():
+                manifest = await receive_push(self._wire, push, self._kit.book, self._sending)
         except StoreFullError as error:
             self._projects.collect()
             return calls.Refused(error.message, error.cause, error.hint)
         except SyncError as error:
             return calls.Refused(error.message, error.cause, error.hint, whole=bool(push.base))
         synchronization, moment = secrets.token_hex(8), self._kit.wall()
-        await runner.want(
+        await session.want(
             self._call.settings,
             manifest,
             begins=begins,
@@ -87,15 +88,15 @@ class UpCall:
             await self._wire.send(told)
 
 
-async def merged(runner: SessionRunner, *, verbose: bool) -> AsyncGenerator[calls.Told, None]:
+async def merged(session: LiveSession, *, verbose: bool) -> AsyncGenerator[calls.Told, None]:
     """Yield a session's events and, when asked for, what the cluster says of it."""
-    with runner.announcer.follow() as follower:
+    with session.announcer.follow() as follower:
         async with aio.open_background(name="cluster events") as tasks:
             if verbose:
 
                 async def relay() -> None:
-                    async for line in streams.follow_events(runner):
-                        runner.announcer.tell(line)
+                    async for line in streams.follow_events(session):
+                        session.announcer.tell(line)
 
                 tasks.start(relay(), name="relay")
             while True:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
 
 from alcove.agents.client import AgentClient
 from alcove.agents.errors import AgentError
@@ -14,44 +13,42 @@ from alcove.agents.messages import Built
 from alcove.app.hub import images
 from alcove.app.hub.images import BuildRun
 from alcove.app.hub.pods import PodView
+from alcove.app.hub.session import LiveSession
 from alcove.builds.requests import Failed, ImageConfig
 from alcove.kube.errors import KubeError
 from alcove.sessions.objects import BUILD_PORT
-
-if TYPE_CHECKING:
-    from alcove.app.hub.runner import SessionRunner
 
 _PAUSE = 0.1
 _log = logging.getLogger(__name__)
 
 
-async def give_image(runner: SessionRunner, pod: PodView) -> None:
+async def give_image(session: LiveSession, pod: PodView) -> None:
     """See a pod through until its containers can start; try anew while its agent cannot be reached."""
-    runs = [runner.state.builds.setdefault((pod.node, image), BuildRun()) for image in pod.images]
+    runs = [session.state.builds.setdefault((pod.node, image), BuildRun()) for image in pod.images]
     while True:
         try:
-            if not await _attend(runner, pod, runs):
+            if not await _attend(session, pod, runs):
                 return
         except (AgentError, KubeError) as error:
             _log.debug("%s was not told of its image: %s", pod.name, error)
         else:
-            await runner.report(phase="Starting")
-            runner.wake()
+            await session.report(phase="Starting")
+            session.wake()
             return
         await asyncio.sleep(_PAUSE)
 
 
-async def _attend(runner: SessionRunner, pod: PodView, runs: Sequence[BuildRun]) -> bool:
+async def _attend(session: LiveSession, pod: PodView, runs: Sequence[BuildRun]) -> bool:
     """Tell a pod what happens to its images; False when there is none in the end."""
     config = ImageConfig()
-    async with _open(runner, pod) as agent:
+    async with _open(session, pod) as agent:
         for run in runs:
             found = await _follow(agent, run)
             if isinstance(found, Failed):
                 await agent.build_failed(images.told(found))
                 return False
             config = found
-        await _tell_config(runner, agent, config)
+        await _tell_config(session, agent, config)
     return True
 
 
@@ -62,18 +59,18 @@ async def _follow(agent: AgentClient, run: BuildRun) -> ImageConfig | Failed:
     return await run.wait()
 
 
-async def _tell_config(runner: SessionRunner, agent: AgentClient, config: ImageConfig) -> None:
-    if runner.wanted is not None:
-        command = runner.wanted.settings.command
+async def _tell_config(session: LiveSession, agent: AgentClient, config: ImageConfig) -> None:
+    if session.wanted is not None:
+        command = session.wanted.settings.command
         await agent.settings(argv=command.argv, env=command.environment, hold=command.hold)
     await agent.built(Built(config.entrypoint, config.cmd, config.workdir, config.user, config.env))
 
 
 @contextlib.asynccontextmanager
-async def _open(runner: SessionRunner, pod: PodView) -> AsyncIterator[AgentClient]:
-    kit = runner.kit
+async def _open(session: LiveSession, pod: PodView) -> AsyncIterator[AgentClient]:
+    kit = session.kit
     async with (
         kit.client.connect(kit.namespace, pod.name, BUILD_PORT) as stream,
-        AgentClient.open(stream, runner.id) as agent,
+        AgentClient.open(stream, session.id) as agent,
     ):
         yield agent

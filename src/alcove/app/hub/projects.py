@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from alcove import aio, errors
-from alcove.app.hub.runner import Kit, SessionRunner
+from alcove.app.hub.runner import SessionRunner
+from alcove.app.hub.session import Kit, LiveSession
+from alcove.errors import AlcoveError
 from alcove.kube import resources
 from alcove.kube.client import Selection
 from alcove.kube.errors import KubeError
@@ -22,48 +25,51 @@ _log = logging.getLogger(__name__)
 
 
 class Projects:
-    """One runner for each session."""
+    """The sessions that live; each has a runner."""
 
     def __init__(self, kit: Kit, tasks: aio.Background) -> None:
         """Run sessions in ``tasks``."""
         self._kit = kit
         self._tasks = tasks
-        self._runners: dict[str, SessionRunner] = {}
+        self._sessions: dict[str, LiveSession] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._making = asyncio.Lock()
+        self._receiving = 0
 
     @property
-    def runners(self) -> Mapping[str, SessionRunner]:
+    def sessions(self) -> Mapping[str, LiveSession]:
         """The sessions, by their ids."""
-        return self._runners
+        return self._sessions
 
     async def load(self) -> None:
         """Go on with every session that there is."""
         for session in await self._kit.records.load():
             self._start(session)
 
-    async def open(self, settings: UpSettings) -> SessionRunner:
+    async def open(self, settings: UpSettings) -> LiveSession:
         """Give the session of a project; make it if there is none."""
         async with self._making:
-            for runner in self._runners.values():
-                if runner.state.session.settings.project.id == settings.project.id:
-                    return runner
+            for live in self._sessions.values():
+                if live.state.session.settings.project.id == settings.project.id:
+                    return live
             chance = secrets.token_hex(ids.RANDOM_DIGITS // 2)
             session = Session(ids.new_session_id(self._kit.namespace, chance), settings)
             await self._kit.records.save(session)
             return self._start(session)
 
-    def find(self, name: str) -> SessionRunner:
+    def find(self, name: str) -> LiveSession:
         """Give a session by its id, the beginning of it, or its project.
 
         Raises:
             ConflictError: there is none, or more than one.
         """
-        exact = self._runners.get(name)
-        found = [exact] if exact else [one for one in self._runners.values() if _is_called(one, name)]
+        exact = self._sessions.get(name)
+        found = [exact] if exact else [one for one in self._sessions.values() if _is_called(one, name)]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(sorted({one.state.session.settings.project.name for one in self._runners.values()}))
+        known = ", ".join(
+            sorted({one.state.session.settings.project.name for one in self._sessions.values()})
+        )
         if found:
             raise errors.ConflictError(
                 f"more than one session is called {name!r}", hint="name it by its id: alcove list-up"
@@ -73,26 +79,42 @@ class Projects:
             hint=f"there are: {known}" if known else "alcove up starts one",
         )
 
-    async def remove(self, runner: SessionRunner) -> tuple[str, ...]:
-        """End a session and uninstall what it installed; give what was removed."""
-        session = runner.state.session
-        removed = []
-        if session.status.release and await self._kit.deployer.remove(session.status.release):
-            removed.append(f"release {session.status.release}")
-        await self._kit.records.remove(session)
-        removed.append(f"session {session.id}")
-        task = self._running.pop(session.id, None)
-        self._runners.pop(session.id, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+    async def remove(self, live: LiveSession) -> tuple[str, ...]:
+        """End a session and uninstall what it installed; give what was removed.
+
+        Raises:
+            AlcoveError: it could not be uninstalled; the session goes on.
+        """
+        session = live.state.session
+        await self._stop(live.id)
+        try:
+            removed = []
+            if session.status.release and await self._kit.deployer.remove(session.status.release):
+                removed.append(f"release {session.status.release}")
+            await self._kit.records.remove(session)
+        except AlcoveError:
+            self._start(session)
+            raise
+        self._sessions.pop(session.id, None)
         self.collect()
-        return tuple(removed)
+        return (*removed, f"session {session.id}")
+
+    @contextlib.contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Keep contents from being dropped while a tree that needs them is on its way."""
+        self._receiving += 1
+        try:
+            yield
+        finally:
+            self._receiving -= 1
 
     def collect(self) -> None:
-        """Drop what no session needs any more."""
-        statuses = [one.state.session.status for one in self._runners.values()]
+        """Drop what no session needs any more, unless something is on its way."""
+        if self._receiving:
+            return
+        statuses = [one.state.session.status for one in self._sessions.values()]
         keep = {name for status in statuses for name in (status.built, status.manifest) if name}
+        keep |= {one.wanted.manifest.id for one in self._sessions.values() if one.wanted}
         try:
             self._kit.book.collect(keep)
         except SyncError as error:
@@ -107,28 +129,34 @@ class Projects:
         for pod in found.items:
             pods.setdefault(pod["metadata"]["labels"][SESSION_LABEL], []).append(pod["metadata"]["name"])
         return tuple(
-            runner.state.session.view(tuple(sorted(pods.get(name, ()))))
-            for name, runner in sorted(self._runners.items())
+            live.state.session.view(tuple(sorted(pods.get(name, ()))))
+            for name, live in sorted(self._sessions.items())
         )
 
-    def _start(self, session: Session) -> SessionRunner:
-        runner = SessionRunner(self._kit, session)
-        self._runners[session.id] = runner
-        self._running[session.id] = self._tasks.start(_keep(runner), name=session.id)
-        return runner
+    def _start(self, session: Session) -> LiveSession:
+        live = LiveSession(self._kit, session)
+        self._sessions[session.id] = live
+        self._running[session.id] = self._tasks.start(_keep(live), name=session.id)
+        return live
+
+    async def _stop(self, session_id: str) -> None:
+        task = self._running.pop(session_id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
 
 
-async def _keep(runner: SessionRunner) -> None:
+async def _keep(live: LiveSession) -> None:
     """Run a session through errors of the cluster; what is wrong in the code ends the hub, to start anew."""
     while True:
         try:
-            await runner.run()
+            await SessionRunner(live).run()
         except* KubeError as group:
             for error in group.exceptions:
-                _log.warning("session %s: %s", runner.id, error)
+                _log.warning("session %s: %s", live.id, error)
         await asyncio.sleep(_RESTART_PAUSE)
 
 
-def _is_called(runner: SessionRunner, name: str) -> bool:
-    project = runner.state.session.settings.project
-    return name in (project.name, project.id) or (len(name) > 1 and runner.id.startswith(name))
+def _is_called(live: LiveSession, name: str) -> bool:
+    project = live.state.session.settings.project
+    return name in (project.name, project.id) or (len(name) > 1 and live.id.startswith(name))

@@ -1,239 +1,87 @@
-"""One session: what is to be done next, and the tasks that do it."""
+"""The tasks of one session: each looks at what is wanted and what there is, and does its part."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import functools
-import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
-
-import msgspec
 
 from alcove import aio
 from alcove.app.hub import images, planning, pods
 from alcove.app.hub.agents import AgentWorker, Instance
-from alcove.app.hub.announcing import Announcer
-from alcove.app.hub.deploying import Deployer
 from alcove.app.hub.handover import give_image
-from alcove.app.hub.images import Builders, BuildRun
-from alcove.app.hub.manifests import ManifestBook
+from alcove.app.hub.images import BuildRun
 from alcove.app.hub.planning import Attempt, Wanted
 from alcove.app.hub.pods import PodView
-from alcove.app.hub.records import Records
+from alcove.app.hub.session import LiveSession
 from alcove.app.hub.starting import watch_start
 from alcove.builds.requests import Failed
 from alcove.errors import AlcoveError
 from alcove.kube import resources
-from alcove.kube.client import KubeClient, Selection
-from alcove.kube.errors import KubeError
+from alcove.kube.client import Selection
 from alcove.sessions import calls
 from alcove.sessions.ids import SessionId, Tag
-from alcove.sessions.objects import SESSION_LABEL, Session
-from alcove.sessions.settings import UpSettings
-from alcove.sync.manifest import Manifest
+from alcove.sessions.objects import SESSION_LABEL
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Kit:
-    """What sessions work with."""
-
-    namespace: str
-    client: KubeClient
-    book: ManifestBook
-    records: Records
-    deployer: Deployer
-    builders: Builders
-    clock: Callable[[], float]
-    """Monotonic seconds."""
-    wall: Callable[[], float]
-    """Unix seconds."""
-
-
-@dataclass
-class State:
-    """What is known of a session; its tasks read it and are told when it changes."""
-
-    session: Session
-    wanted: Wanted | None = None
-    attempt: Attempt | None = None
-    pods: Mapping[str, PodView] = field(default_factory=dict)
-    builds: dict[tuple[str, str], BuildRun] = field(default_factory=dict)
-    """By node and image."""
-    workloads: tuple[str, ...] = ()
-    """The names of what makes the session's pods."""
-
 
 class SessionRunner:
-    """Runs one session until it is cancelled; tasks meet in its state."""
+    """Runs one session until it is cancelled."""
 
-    def __init__(self, kit: Kit, session: Session) -> None:
-        """Go on with ``session`` as it was left."""
-        self.kit = kit
-        self.state = State(session)
-        self.announcer = Announcer()
-        self.workers: dict[str, AgentWorker] = {}
-        """By instance, while its container runs."""
-        self.version = 0
-        self._changed = asyncio.Event()
-        self._writing = asyncio.Lock()
-        self._restore()
-
-    # ------------------------------------------------------------------------------ for its tasks and others
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return self.state.session.id
-
-    @property
-    def wanted(self) -> Wanted | None:
-        """What is to run; None while nothing was synchronized."""
-        return self.state.wanted
-
-    @property
-    def build(self) -> int:
-        """The number of the build whose pods are kept up to date."""
-        return self.state.session.status.build
-
-    @property
-    def current(self) -> list[PodView]:
-        """The pods of the newest build, by name."""
-        return list(pods.current(self.state.pods.values(), self.build))
-
-    def built_from(self, build: int) -> Manifest | None:
-        """Give what the image of a build was made from; only the newest is remembered."""
-        status = self.state.session.status
-        return self.kit.book.read(status.built) if build == status.build and status.built else None
-
-    def instances(self) -> int:
-        """Tell how many pods the build has."""
-        return len(self.current)
-
-    async def changed(self, since: int) -> None:
-        """Return when the version is no longer ``since``."""
-        while self.version == since:
-            await self._changed.wait()
-
-    def tell(self, told: calls.Told) -> None:
-        """Tell everybody who follows."""
-        self.announcer.tell(told)
-
-    async def want(
-        self, settings: UpSettings, manifest: Manifest, *, begins: bool = False, **synchronization: object
-    ) -> None:
-        """Take over what the user wants from now on; ``begins`` when somebody waits to hear how it goes."""
-        session = self.state.session
-        if session.settings != settings:
-            session = msgspec.structs.replace(session, settings=settings)
-            await self.kit.records.save(session)
-            self.state.session = session
-        self.state.wanted = Wanted(settings, manifest)
-        phase = self._begin_anew(self.state.wanted) if begins else ""
-        self.wake()
-        await self.report(manifest=manifest.id, **synchronization, **({"phase": phase} if phase else {}))
-
-    def _begin_anew(self, wanted: Wanted) -> str:
-        """Forget how it went before; give the phase when nothing has to be installed."""
-        self.announcer.reset()
-        attempt = self.state.attempt
-        if attempt is not None and attempt.failed:
-            self.state.attempt = None
-        if planning.needs_deployment(self.state.attempt, wanted, self.kit.book.read):
-            return ""
-        return "Starting" if self.state.session.status.phase == "Running" else ""
-
-    async def report(self, **changes: object) -> None:
-        """Change the session's status, and write it; an API that does not answer does not stop the work."""
-        before = self.state.session
-        status = self.kit.records.stamped(before.status, changes)
-        self.state.session = msgspec.structs.replace(before, status=status)
-        async with self._writing:
-            try:
-                # Whoever waited for the lock writes what is true by now.
-                await self.kit.records.report(self.state.session)
-            except KubeError as error:
-                _log.warning("the status of %s was not written: %s", self.id, error)
-
-    async def fail(self, message: str, cause: str = "", hint: str = "") -> None:
-        """Say that the last attempt failed; what served before goes on, and the next save tries again."""
-        if self.state.attempt is not None:
-            self.state.attempt = replace(self.state.attempt, failed=True)
-        await self.report(phase="Failed", message=message)
-        self.tell(calls.Problem(message, cause, hint))
-        self.wake()
-
-    def wake(self) -> None:
-        """Let every task look at the state again."""
-        self.version += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[PhaseEnd]:
-        """Tell of a phase; it failed when the block says so, or raises. One that is given up has no end."""
-        began, end = self.kit.clock(), PhaseEnd()
-        self.tell(calls.PhaseBegan(name))
-        try:
-            yield end
-        except Exception:
-            self.tell(calls.PhaseEnded(name, self.kit.clock() - began, failed=True))
-            raise
-        self.tell(calls.PhaseEnded(name, self.kit.clock() - began, end.failed))
-
-    # ------------------------------------------------------------------------------ the tasks
+    def __init__(self, session: LiveSession) -> None:
+        """Do what ``session`` needs."""
+        self._session = session
+        self._kit = session.kit
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with aio.open_background(name=f"session {self.id}") as tasks:
+        async with aio.open_background(name=f"session {self._session.id}") as tasks:
             tasks.start(self._follow_pods(), name="pods")
             tasks.start(self._deploy(), name="deploy")
-            tasks.start(watch_start(self), name="start")
+            tasks.start(watch_start(self._session), name="start")
             attended = Attended(tasks)
             while True:
-                version = self.version
+                version = self._session.version
                 attended.keep(dict(self._works()))
-                await self.changed(version)
+                await self._session.changed(version)
 
     def _works(self) -> Iterator[tuple[Hashable, Work]]:
         """Give what is to be attended to now, each with a key of its own."""
-        failed = self.state.attempt is None or self.state.attempt.failed
-        for pod in self.current:
+        session = self._session
+        failed = session.state.attempt is None or session.state.attempt.failed
+        for pod in session.current:
             if not pod.waits or not pod.node:
                 continue
-            yield ("image", pod.uid), functools.partial(give_image, self, pod)
+            yield ("image", pod.uid), functools.partial(give_image, session, pod)
             for image in () if failed else pod.images:
                 yield ("build", pod.node, image), functools.partial(self._build, pod, image)
-        for pod in self.state.pods.values():
+        for pod in session.state.pods.values():
             for container in pod.containers if not pod.ending else ():
                 if container.running:
                     key = ("agent", pod.uid, container.name, container.started)
-                    instance = Instance(self.kit.namespace, self.id, pod, container)
+                    instance = Instance(self._kit.namespace, session.id, pod, container)
                     yield key, functools.partial(self._attend, instance)
 
     async def _attend(self, instance: Instance) -> None:
-        kit = self.kit
+        session, kit = self._session, self._kit
         worker = AgentWorker(
-            kit.client, kit.book, instance, self, tell=self.tell, settled=self.wake, clock=kit.clock
+            kit.client, kit.book, instance, session, tell=session.tell, settled=session.wake, clock=kit.clock
         )
-        self.workers[instance.name] = worker
+        session.workers[instance.name] = worker
         try:
             await worker.run()
         finally:
-            if self.workers.get(instance.name) is worker:
-                del self.workers[instance.name]
+            if session.workers.get(instance.name) is worker:
+                del session.workers[instance.name]
 
     async def _follow_pods(self) -> None:
-        selection = Selection(self.kit.namespace, labels=f"{SESSION_LABEL}={self.id}")
+        selection = Selection(self._kit.namespace, labels=f"{SESSION_LABEL}={self._session.id}")
         found: dict[str, PodView] = {}
         synced = False
-        async with contextlib.aclosing(self.kit.client.watch(resources.PODS, selection)) as events:
+        async with contextlib.aclosing(self._kit.client.watch(resources.PODS, selection)) as events:
             async for event in events:
                 if event.type == "SYNCED":
                     synced = True
@@ -242,88 +90,68 @@ class SessionRunner:
                 else:
                     view = pods.view_pod(event.object)
                     found[view.uid] = view
-                if synced and found != self.state.pods:
-                    self.state.pods = dict(found)
-                    self.wake()
+                if synced and found != self._session.state.pods:
+                    self._session.state.pods = dict(found)
+                    self._session.wake()
 
     # ------------------------------------------------------------------------------ deploying
 
     async def _deploy(self) -> None:
-        judged: object = None
+        session = self._session
+        judged: Wanted | None = None
+        judged_by: Attempt | None = None
         while True:
-            version, wanted = self.version, self.state.wanted
-            question = (wanted, self.state.attempt)
-            if wanted is not None and question != judged:
-                if planning.needs_deployment(self.state.attempt, wanted, self.kit.book.read):
+            version, wanted, attempt = session.version, session.wanted, session.state.attempt
+            if wanted is not None and (wanted is not judged or attempt is not judged_by):
+                if planning.needs_deployment(attempt, wanted, self._kit.book.read):
                     await self._deploy_once(wanted)
                     continue
-                judged = question
-            await self.changed(version)
+                judged, judged_by = wanted, attempt
+            await session.changed(version)
 
     async def _deploy_once(self, wanted: Wanted) -> None:
-        build = self.build + 1
-        tag = str(Tag(SessionId(self.id), build))
-        key = planning.deployment_key(wanted.settings)
-        self.state.attempt = Attempt(build, wanted.manifest.id, key)
-        self.state.builds.clear()
-        await self.report(phase="Installing", build=build, tag=tag, built=wanted.manifest.id, message="")
+        session, deployer = self._session, self._kit.deployer
+        build, built = session.build + 1, wanted.manifest.id
+        tag = str(Tag(SessionId(session.id), build))
+        session.state.attempt = Attempt(build, built, planning.deployment_key(wanted.settings))
+        session.state.builds.clear()
+        await session.report(phase="Installing", build=build, tag=tag, built=built, message="")
         try:
-            with self.phase("install"):
-                deployed = await self.kit.deployer.deploy(
-                    wanted.settings, wanted.manifest, tag, lambda text: self.tell(calls.Line("helm", text))
-                )
+            with session.phase("install"):
+                deployed = await deployer.deploy(wanted.settings, wanted.manifest, tag, self._say_helm)
         except AlcoveError as error:
-            await self.fail(error.message, error.cause, error.hint)
+            await session.fail(error.message, error.cause, error.hint)
             return
-        self.state.workloads = deployed.workloads
+        session.state.workloads = deployed.workloads
         for notice in deployed.notices:
-            self.tell(calls.Notice(notice))
-        await self.report(
+            session.tell(calls.Notice(notice))
+        await session.report(
             phase="Building", release=deployed.release, ports=deployed.ports, hosts=deployed.hosts
         )
-        self.wake()
+        session.wake()
+
+    def _say_helm(self, text: str) -> None:
+        self._session.tell(calls.Line("helm", text))
 
     async def _build(self, pod: PodView, image: str) -> None:
         """Make an image on a pod's node; every pod that waits there reads of it in ``builds``."""
-        wanted, attempt = self.state.wanted, self.state.attempt
-        manifest = self.kit.book.read(attempt.manifest) if attempt else None
-        if wanted is None or manifest is None:
+        session = self._session
+        wanted, attempt = session.wanted, session.state.attempt
+        manifest = self._kit.book.read(attempt.manifest) if attempt else None
+        run = session.state.builds.setdefault((pod.node, image), BuildRun())
+        if wanted is None or manifest is None or run.result is not None:
             return
-        run = self.state.builds.setdefault((pod.node, image), BuildRun())
-        if run.result is not None:
-            return
-        run.tell = lambda text: self.tell(calls.Line("build", text))
-        with self.phase("build") as end:
-            order = await images.make_order(self.kit, pod, image, wanted.settings, manifest)
+        run.tell = lambda text: session.tell(calls.Line("build", text))
+        with session.phase("build") as end:
+            order = await images.make_order(self._kit, pod, image, wanted.settings, manifest)
             try:
-                await images.build_image(self.kit.builders, pod.node, order, run)
+                await images.build_image(self._kit.builders, pod.node, order, run)
             except AlcoveError as error:
                 run.end(Failed(error.message, hint=error.hint))
             result = await run.wait()
             end.failed = isinstance(result, Failed)
         if isinstance(result, Failed):
-            await self.fail("the image could not be built", images.told(result), result.hint)
-
-    # ------------------------------------------------------------------------------ restarts of the hub
-
-    def _restore(self) -> None:
-        """Go on where the last hub was, as far as the store still knows it."""
-        session = self.state.session
-        status = session.status
-        if status.build:
-            interrupted = status.phase == "Installing"
-            key = "" if interrupted else planning.deployment_key(session.settings)
-            self.state.attempt = Attempt(status.build, status.built, key, status.phase == "Failed")
-        manifest = self.kit.book.read(status.manifest) if status.manifest else None
-        if manifest is not None and not self.kit.book.store.missing(manifest.digests):
-            self.state.wanted = Wanted(session.settings, manifest)
-
-
-@dataclass
-class PhaseEnd:
-    """How a phase ends."""
-
-    failed: bool = False
+            await session.fail("the image could not be built", images.told(result), result.hint)
 
 
 class Attended:

@@ -11,7 +11,7 @@ from alcove import __version__, aio
 from alcove.app.hub import streams
 from alcove.app.hub.conversing import UpCall, merged, send_all
 from alcove.app.hub.projects import Projects
-from alcove.app.hub.runner import Kit
+from alcove.app.hub.session import Kit
 from alcove.errors import AlcoveError
 from alcove.sessions import calls
 from alcove.sessions.wire import LostError, Wire
@@ -67,8 +67,8 @@ class HubServer:
             case calls.Up():
                 await UpCall(self._kit, self._projects, request, wire).run()
             case calls.Attach(session=name, verbose=verbose):
-                runner = self._projects.find(name)
-                await send_all(merged(runner, verbose=verbose), wire, asyncio.Lock())
+                session = self._projects.find(name)
+                await send_all(merged(session, verbose=verbose), wire, asyncio.Lock())
             case calls.Logs(session=name):
                 await send_all(streams.follow_logs(self._projects.find(name), request), wire, asyncio.Lock())
             case calls.Dial(session=name):
@@ -77,7 +77,7 @@ class HubServer:
                 await streams.serve_exec(self._projects.find(name), request, wire)
             case calls.Down(session=name):
                 removed = await self._projects.remove(self._projects.find(name))
-                await wire.send(calls.Removed(removed, len(self._projects.runners)))
+                await wire.send(calls.Removed(removed, len(self._projects.sessions)))
 
 
 class _SocketStream:

@@ -13,7 +13,7 @@ from alcove.agents.errors import AgentError
 from alcove.agents.running import Running
 from alcove.app.hub.agents import AgentWorker
 from alcove.app.hub.pods import PodView
-from alcove.app.hub.runner import SessionRunner
+from alcove.app.hub.session import LiveSession
 from alcove.kube import resources
 from alcove.kube.client import LogOptions, Selection
 from alcove.kube.errors import KubeError
@@ -25,17 +25,17 @@ _PIECE = 1 << 16
 _PAUSE = 0.3
 
 
-async def follow_events(runner: SessionRunner) -> AsyncGenerator[calls.Line, None]:
+async def follow_events(session: LiveSession) -> AsyncGenerator[calls.Line, None]:
     """Yield what the cluster says of a session's pods and workloads from now on."""
     fresh = False
-    watch = runner.kit.client.watch(resources.EVENTS, Selection(runner.kit.namespace))
+    watch = session.kit.client.watch(resources.EVENTS, Selection(session.kit.namespace))
     async with contextlib.aclosing(watch) as events:
         async for event in events:
             if event.type == "SYNCED":
                 fresh = True
             elif fresh and event.type != "DELETED":
                 involved = event.object.get("involvedObject") or {}
-                if _concerns(runner, str(involved.get("name", ""))):
+                if _concerns(session, str(involved.get("name", ""))):
                     yield calls.Line("event", render_event(event.object))
 
 
@@ -47,22 +47,22 @@ def render_event(event: Mapping[str, Any]) -> str:
     return f"{kind}/{involved.get('name', '')}: {event.get('reason', '')}: {message}"
 
 
-def _concerns(runner: SessionRunner, name: str) -> bool:
-    known = (*runner.state.workloads, *(pod.name for pod in runner.state.pods.values()))
+def _concerns(session: LiveSession, name: str) -> bool:
+    known = (*session.state.workloads, *(pod.name for pod in session.state.pods.values()))
     return any(name == one or name.startswith(f"{one}-") for one in known)
 
 
-async def follow_logs(runner: SessionRunner, call: calls.Logs) -> AsyncGenerator[calls.Line, None]:
+async def follow_logs(session: LiveSession, call: calls.Logs) -> AsyncGenerator[calls.Line, None]:
     """Yield the lines of all instances as they are printed; those that come later included."""
     lines: asyncio.Queue[calls.Line | None] = asyncio.Queue(1000)
-    async with aio.open_background(name=f"logs of {runner.id}") as tasks:
+    async with aio.open_background(name=f"logs of {session.id}") as tasks:
         running: dict[tuple[str, str], asyncio.Task[None]] = {}
 
         async def look() -> None:
             first = True
             while True:
-                version = runner.version
-                for pod, container in _log_places(runner):
+                version = session.version
+                for pod, container in _log_places(session):
                     if (pod.uid, container) not in running:
                         options = LogOptions(
                             container,
@@ -70,33 +70,33 @@ async def follow_logs(runner: SessionRunner, call: calls.Logs) -> AsyncGenerator
                             tail_lines=call.tail if first else None,
                             since_seconds=call.since if first else None,
                         )
-                        work = _follow_log(runner, pod, options, lines)
+                        work = _follow_log(session, pod, options, lines)
                         running[pod.uid, container] = tasks.start(work, name=f"{pod.name}/{container}")
                 first = False
                 if not call.follow:
                     await asyncio.wait(running.values()) if running else None
                     await lines.put(None)
                     return
-                await runner.changed(version)
+                await session.changed(version)
 
         tasks.start(look(), name="instances")
         while (line := await lines.get()) is not None:
             yield line
 
 
-def _log_places(runner: SessionRunner) -> Iterable[tuple[PodView, str]]:
-    for pod in runner.current:
+def _log_places(session: LiveSession) -> Iterable[tuple[PodView, str]]:
+    for pod in session.current:
         for container in pod.containers:
             if container.running:
                 yield pod, container.name
 
 
 async def _follow_log(
-    runner: SessionRunner, pod: PodView, options: LogOptions, lines: asyncio.Queue[calls.Line | None]
+    session: LiveSession, pod: PodView, options: LogOptions, lines: asyncio.Queue[calls.Line | None]
 ) -> None:
     rest = b""
     try:
-        pieces = runner.kit.client.read_log(runner.kit.namespace, pod.name, options)
+        pieces = session.kit.client.read_log(session.kit.namespace, pod.name, options)
         async for piece in pieces:
             *whole, rest = (rest + piece).split(b"\n")
             for line in whole:
@@ -107,13 +107,13 @@ async def _follow_log(
         await lines.put(calls.Line("command", rest.decode(errors="replace"), pod.name))
 
 
-def choose_instance(runner: SessionRunner, name: str = "") -> PodView:
+def choose_instance(session: LiveSession, name: str = "") -> PodView:
     """Give an instance that runs: the named one, or the first that is ready, or the first.
 
     Raises:
         ConflictError: there is none.
     """
-    running = [pod for pod in runner.current if pod.runs]
+    running = [pod for pod in session.current if pod.runs]
     named = [pod for pod in running if not name or pod.name == name]
     if not named:
         known = ", ".join(pod.name for pod in running) or "none"
@@ -125,13 +125,13 @@ def choose_instance(runner: SessionRunner, name: str = "") -> PodView:
     return next((pod for pod in named if pod.ready), named[0])
 
 
-async def serve_port(runner: SessionRunner, call: calls.Dial, wire: Wire) -> None:
+async def serve_port(session: LiveSession, call: calls.Dial, wire: Wire) -> None:
     """Carry bytes between a workstation and a port of an instance, by its address.
 
     Raises:
         UnavailableError: nothing listens there.
     """
-    pod = choose_instance(runner)
+    pod = choose_instance(session)
     try:
         reader, writer = await asyncio.open_connection(pod.ip, call.port)
     except OSError as error:
@@ -166,14 +166,14 @@ async def _pass_down(reader: asyncio.StreamReader, wire: Wire) -> None:
         await wire.send_mark()
 
 
-async def serve_exec(runner: SessionRunner, call: calls.Exec, wire: Wire) -> None:
+async def serve_exec(session: LiveSession, call: calls.Exec, wire: Wire) -> None:
     """Run a command beside an instance's own, or in its place.
 
     Raises:
         AlcoveError: there is no instance, or its agent refuses.
     """
-    pod = choose_instance(runner, call.instance)
-    worker = find_worker(runner, pod)
+    pod = choose_instance(session, call.instance)
+    worker = find_worker(session, pod)
     async with worker.open() as agent:
         if call.replace:
             await agent.stop((), grace=2.0)
@@ -183,17 +183,17 @@ async def serve_exec(runner: SessionRunner, call: calls.Exec, wire: Wire) -> Non
                 code = await _carry(running, wire)
         finally:
             if call.restore:
-                await _restore(agent, runner)
+                await _restore(agent, session)
         await wire.send(calls.Exited(code))
 
 
-def find_worker(runner: SessionRunner, pod: PodView) -> AgentWorker:
+def find_worker(session: LiveSession, pod: PodView) -> AgentWorker:
     """Give the worker of an instance's first session container.
 
     Raises:
         UnavailableError: its container has only just begun.
     """
-    found = [worker for name, worker in runner.workers.items() if name.partition("/")[0] == pod.name]
+    found = [worker for name, worker in session.workers.items() if name.partition("/")[0] == pod.name]
     if not found:
         raise errors.UnavailableError(f"the agent in {pod.name} cannot be reached yet", hint="try again")
     return found[0]
@@ -224,7 +224,7 @@ async def _pass_input(running: Running, wire: Wire) -> None:
         await running.signal(9)
 
 
-async def _restore(agent: AgentClient, runner: SessionRunner) -> None:
-    wanted = runner.wanted
+async def _restore(agent: AgentClient, session: LiveSession) -> None:
+    wanted = session.wanted
     command = wanted.settings.command if wanted else None
     await agent.start(command.argv if command else (), env=command.environment if command else None)
