@@ -18,13 +18,13 @@ def _registry_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="PREFIX",
         default=exporting.DEFAULT_PREFIX,
         show_default=True,
-        help="What the images' names begin with: PREFIX/alcove and PREFIX/proxy.",
+        help="What the images' names begin with: PREFIX/alcove, PREFIX/builder and PREFIX/proxy.",
     )(command)
 
 
 @click.group()
 def images() -> None:
-    """Make the images of the control plane and the proxies: no Docker, no base image, no download."""
+    """Make the images of control plane, proxies and builders: no Docker, no base image, no download."""
 
 
 @images.command()
@@ -34,13 +34,13 @@ def images() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("images"),
     show_default=True,
-    help="Where to put alcove.tar and proxy.tar.",
+    help="Where to put alcove.tar, builder.tar and proxy.tar.",
 )
 @_registry_option
 @output.progress_option
 def build(directory: Path, registry: str, progress: str) -> None:
     """Write each image into an archive of its own, for tools that take one image."""
-    written = exporting.build_images(directory, registry, output.Progress(progress).say)
+    written = exporting.build_images(directory, registry, _telling(progress))
     output.print_table([_row(one) for one in written], _COLUMNS)
 
 
@@ -49,9 +49,14 @@ def build(directory: Path, registry: str, progress: str) -> None:
 @_registry_option
 @output.progress_option
 def export(file: Path, registry: str, progress: str) -> None:
-    """Write both images into one archive, for: docker load, ctr images import, kind load image-archive."""
-    written = exporting.export_images(file, registry, output.Progress(progress).say)
+    """Write all images into one archive, for: docker load, ctr images import, kind load image-archive."""
+    written = exporting.export_images(file, registry, _telling(progress))
     output.print_table([_row(written)], _COLUMNS)
+
+
+def _telling(progress: str) -> exporting.Telling:
+    told = output.Progress(progress)
+    return exporting.Telling(told.say, told.warn)
 
 
 _COLUMNS = {"FILE": "file", "IMAGES": "images", "MB": "size"}

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 
 from alcove import errors
 from alcove.app.spaces.composition import ClusterChoice
-from alcove.app.up import explaining
+from alcove.app.up import debugging, explaining
 from alcove.app.up.composition import SpaceHub, open_space
 from alcove.app.up.ports import OpenPort
 from alcove.app.up.projects import Choices, LocalProject, open_project
@@ -22,8 +23,7 @@ from alcove.app.up.upping import ProjectUp, UpChoices
 from alcove.cli import context, output
 from alcove.cli.sessions import Speaker
 from alcove.sessions import calls
-
-_DEBUGGERS = ("node", "python", "java", "dotnet")
+from alcove.sessions.debugging import DEBUGGERS
 
 
 @click.command("up", context_settings={"ignore_unknown_options": False})
@@ -138,7 +138,14 @@ async def _up(
 ) -> int:
     async with open_space(cluster, os.environ, home=Path.home(), space=space) as hub:
         projects = [
-            open_project(directory, os.environ, choices, hub.tokens, debug=debug) for directory in directories
+            open_project(
+                directory,
+                os.environ,
+                choices,
+                hub.tokens,
+                debugger=debugging.find_debugger(directory) if debug else "",
+            )
+            for directory in directories
         ]
         speaker.say(f"Using space '{hub.place.path}' with target '{hub.place.context}'")
         for project in projects:
@@ -173,13 +180,24 @@ async def _run(hub: SpaceHub, project: LocalProject, choices: UpChoices, speaker
             return
         for line in describe_places(running, ports):
             speaker.say(line)
-        for line in explaining.attach_lines(project, {one.target: one.local for one in ports}):
+        for line in _attach_lines(project, ports):
             speaker.say(line)
         if not choices.detach:
             speaker.say("Press Ctrl+C to detach")
 
+    port = DEBUGGERS[project.settings.debug].port if project.settings.debug else 0
+    if port:
+        choices = replace(choices, ports={port: port, **choices.ports})
     work = ProjectUp(hub.calls, project, choices, tell=speaker.tell, opened=opened, revive=hub.ensure)
     return await work.run()
+
+
+def _attach_lines(project: LocalProject, ports: Iterable[OpenPort]) -> Iterable[str]:
+    debugger = project.settings.debug
+    if not debugger:
+        return ()
+    written = debugging.write_launch(project.directory)
+    return debugging.attach_lines(debugger, {one.target: one.local for one in ports}, written=written)
 
 
 def describe_places(running: calls.Running, ports: Iterable[OpenPort]) -> list[str]:

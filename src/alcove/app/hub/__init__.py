@@ -19,6 +19,8 @@
     starting      when a session serves, and what keeps it from there
     agents        one container: brought to the wanted tree, its command restarted
     records       the Session objects
+    preparing     what a container gets before its command: imports, a debugger
+    kit           what all of them work with
     streams       logs, events of the cluster, ports and commands for workstations
     announcing    what happens, to everybody who follows
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,11 +22,11 @@ from alcove.agents.messages import CommandExited, CommandStarted, Directory, Lin
 from alcove.agents.messages import Entry as TreeEntry
 from alcove.agents.operations import Operation, WriteFile
 from alcove.app.hub import planning
-from alcove.app.hub.manifests import ManifestBook
+from alcove.app.hub.kit import Kit
 from alcove.app.hub.planning import Applied, Wanted
 from alcove.app.hub.pods import ContainerView, PodView
+from alcove.app.hub.preparing import must_prepare, prepare
 from alcove.errors import AlcoveError
-from alcove.kube.client import KubeClient
 from alcove.kube.errors import KubeError
 from alcove.sessions import calls
 from alcove.sync import manifest as trees
@@ -86,23 +86,21 @@ class AgentWorker:
 
     def __init__(
         self,
-        client: KubeClient,
-        book: ManifestBook,
+        kit: Kit,
         instance: Instance,
         view: View,
         *,
         tell: Callable[[calls.Told], None],
         settled: Callable[[], None],
-        clock: Callable[[], float],
     ) -> None:
-        """Speak to the agent of ``instance`` by ``client``'s port-forwards; trees and files: ``book``'s."""
-        self._client = client
-        self._book = book
+        """Speak to the agent of ``instance``; ``tell`` hears what happens, ``settled`` when all is done."""
+        self._kit = kit
         self._instance = instance
         self._view = view
         self._tell = tell
         self._settled = settled
-        self._clock = clock
+        self._extra: Mapping[str, str] | None = None
+        """What the command needs in its environment besides; None before the container was prepared."""
         self._refused: Wanted | None = None
         self.agent: AgentClient | None = None
         """The agent, while there is a connection."""
@@ -133,7 +131,7 @@ class AgentWorker:
         """Give a connection of one's own to the agent."""
         place = self._instance
         async with (
-            self._client.connect(place.namespace, place.pod.name, place.container.port) as stream,
+            self._kit.client.connect(place.namespace, place.pod.name, place.container.port) as stream,
             AgentClient.open(stream, place.session) as agent,
         ):
             yield agent
@@ -171,9 +169,10 @@ class AgentWorker:
         """Make the container as it is wanted; nothing when it is."""
         target = Applied(wanted.manifest.id, planning.command_key(wanted.settings))
         before = self.settled or Applied(planning.UNKNOWN)
-        if before == target or wanted.settings.container is None:
+        held = agent.hello.state is State.HELD and self._extra is None and not wanted.settings.command.hold
+        if (before == target and not held) or (wanted.settings.container is None and not held):
             return
-        began = self._clock()
+        began = self._kit.clock()
         changes = await self._changes(agent, before, wanted)
         update = planning.judge(changes, wanted.settings)
         if update.kind is Kind.REBUILD:
@@ -190,10 +189,12 @@ class AgentWorker:
         self.settled = target
         self._settled()
         if changes or reason:
-            self._tell(self._updated(changes, reason, update.reason, self._clock() - began, target))
+            self._tell(self._updated(changes, reason, update.reason, self._kit.clock() - began, target))
 
     def _restart_reason(self, agent: AgentClient, before: Applied, target: Applied) -> str:
         """Give why the command is started again, files aside; empty when it is not."""
+        if agent.hello.state is State.HELD and self._extra is None:
+            return "the container was prepared"
         if before.pending:
             return "it was interrupted before"
         if before.manifest and before.command != target.command:
@@ -218,7 +219,7 @@ class AgentWorker:
     async def _changes(self, agent: AgentClient, before: Applied, wanted: Wanted) -> Changes:
         known = None
         if before.manifest not in ("", planning.UNKNOWN):
-            known = self._book.read(before.manifest)
+            known = self._kit.book.read(before.manifest)
         if known is not None:
             return planning.synced(trees.diff(known, wanted.manifest), wanted.settings)
         return await self._compare(agent, before, wanted)
@@ -255,7 +256,7 @@ class AgentWorker:
                 continue
             match entry:
                 case trees.File():
-                    content = self._book.store.chunks(entry.digest)
+                    content = self._kit.book.store.chunks(entry.digest)
                     yield WriteFile(relative, entry.mode, entry.size, bytes.fromhex(entry.digest), content)
                 case trees.Link():
                     yield Link(relative, entry.target)
@@ -265,14 +266,22 @@ class AgentWorker:
     async def _restart(self, agent: AgentClient, wanted: Wanted) -> None:
         container = wanted.settings.container
         iterate = container.iterate if container else None
-        if agent.hello.state is State.HELD and not wanted.settings.command.argv:
-            return
         await agent.stop(iterate.processes_to_kill if iterate else (), grace=_GRACE)
         for argv in iterate.build_commands if iterate else ():
             await self._build(agent, argv, wanted)
+        if not wanted.settings.command.hold:
+            await self.start_command(agent, wanted)
+
+    async def start_command(self, agent: AgentClient, wanted: Wanted) -> None:
+        """Start the session's command, with what was prepared for it."""
+        if self._extra is None and must_prepare(wanted.settings):
+            applied = str(self.settled) if self.settled and self.settled.manifest else ""
+            self._extra = await prepare(
+                self._kit, agent, self._instance.pod, wanted.settings, applied or agent.hello.applied
+            )
+        self._extra = self._extra or {}
         command = wanted.settings.command
-        if not command.hold:
-            await agent.start(command.argv, env=command.environment)
+        await agent.start(command.argv, env={**command.environment, **self._extra})
 
     async def _build(self, agent: AgentClient, argv: tuple[str, ...], wanted: Wanted) -> None:
         root = self._root(agent, wanted)

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from alcove import aio
 from alcove.app.hub.deploying import Deployer
 from alcove.app.hub.images import ClusterBuilders
+from alcove.app.hub.kit import Kit
 from alcove.app.hub.manifests import ManifestBook
 from alcove.app.hub.projects import Projects
 from alcove.app.hub.records import Records
 from alcove.app.hub.serving import HubServer
-from alcove.app.hub.session import Kit
 from alcove.app.hub.settings import HubSettings
 from alcove.builds.identity import IdentitySettings, open_identity
 from alcove.charts.helm import open_helm

@@ -10,9 +10,10 @@ from typing import Any
 
 from alcove import aio
 from alcove.app.hub import streams
+from alcove.app.hub.kit import Kit
 from alcove.app.hub.projects import Projects
 from alcove.app.hub.pushing import receive_push
-from alcove.app.hub.session import Kit, LiveSession
+from alcove.app.hub.session import LiveSession
 from alcove.sessions import calls
 from alcove.sessions.frames import Kind
 from alcove.sessions.wire import LostError, Wire

@@ -13,6 +13,7 @@ from alcove.agents.messages import Built
 from alcove.app.hub import images
 from alcove.app.hub.images import BuildRun
 from alcove.app.hub.pods import PodView
+from alcove.app.hub.preparing import must_prepare
 from alcove.app.hub.session import LiveSession
 from alcove.builds.requests import Failed, ImageConfig
 from alcove.kube.errors import KubeError
@@ -61,8 +62,9 @@ async def _follow(agent: AgentClient, run: BuildRun) -> ImageConfig | Failed:
 
 async def _tell_config(session: LiveSession, agent: AgentClient, config: ImageConfig) -> None:
     if session.wanted is not None:
-        command = session.wanted.settings.command
-        await agent.settings(argv=command.argv, env=command.environment, hold=command.hold)
+        settings = session.wanted.settings
+        command, hold = settings.command, settings.command.hold or must_prepare(settings)
+        await agent.settings(argv=command.argv, env=command.environment, hold=hold)
     await agent.built(Built(config.entrypoint, config.cmd, config.workdir, config.user, config.env))
 
 

@@ -45,7 +45,7 @@ class Builder(Protocol):
     async def exists(self, image: str) -> ImageConfig | None:
         """Give what an image says, None when the node does not have it."""
 
-    def copy_out(self, image: str, path: str) -> AsyncGenerator[bytes, None]:
+    def copy_out(self, image: str, path: str, *, auth: str = "") -> AsyncGenerator[bytes, None]:
         """Yield the tar of a path of an image."""
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import msgspec
 
-from alcove.sessions.settings import UpSettings
-from alcove.sync import updates
+from alcove.sessions.settings import BuildSettings, UpSettings
+from alcove.sync import paths, updates
 from alcove.sync.manifest import Changes, Manifest, diff
 from alcove.sync.patterns import SyncPatterns
 from alcove.sync.updates import Kind, Update, UpdateRules
@@ -81,6 +82,7 @@ def rules_of(settings: UpSettings) -> UpdateRules:
     """Give by which rules a changed file is treated."""
     container, install = settings.container, settings.install
     shaping = dict.fromkeys(install.values, "a values file")
+    shaping |= dict.fromkeys(_ignore_files(settings.build), "the build's ignore file")
     shaping |= {
         settings.config_file: "azds.yaml",
         settings.build.dockerfile: "the Dockerfile",
@@ -118,11 +120,15 @@ def judge(changes: Changes, settings: UpSettings) -> Update:
 
 
 def synced(changes: Changes, settings: UpSettings) -> Changes:
-    """Give those of the changes that are made in running containers."""
+    """Give those of the changes that are made in running containers.
+
+    A directory that is there because the chart or the like is below it is of no use there.
+    """
     rules = rules_of(settings)
+    above = {str(parent) for path in rules.shaping for parent in PurePosixPath(path).parents}
 
     def is_synced(path: str) -> bool:
-        return updates.choose_update(path, rules).kind in (Kind.COPY, Kind.RESTART)
+        return path not in above and updates.choose_update(path, rules).kind in (Kind.COPY, Kind.RESTART)
 
     return Changes(
         {path: entry for path, entry in changes.written.items() if is_synced(path)},
@@ -133,6 +139,10 @@ def synced(changes: Changes, settings: UpSettings) -> Changes:
 def synced_paths(manifest: Manifest, settings: UpSettings) -> Sequence[str]:
     """Give every path that containers are to have as the workstation has it."""
     return tuple(synced(Changes(manifest.entries), settings).written)
+
+
+def _ignore_files(build: BuildSettings) -> tuple[str, str]:
+    return paths.join(build.context, ".dockerignore"), f"{build.dockerfile}.dockerignore"
 
 
 def _sync_key(settings: UpSettings) -> object:

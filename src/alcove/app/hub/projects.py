@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 
 from alcove import aio, errors
+from alcove.app.hub.kit import Kit
 from alcove.app.hub.runner import SessionRunner
-from alcove.app.hub.session import Kit, LiveSession
+from alcove.app.hub.session import LiveSession
 from alcove.errors import AlcoveError
 from alcove.kube import resources
 from alcove.kube.client import Selection

@@ -66,10 +66,8 @@ class SessionRunner:
                     yield key, functools.partial(self._attend, instance)
 
     async def _attend(self, instance: Instance) -> None:
-        session, kit = self._session, self._kit
-        worker = AgentWorker(
-            kit.client, kit.book, instance, session, tell=session.tell, settled=session.wake, clock=kit.clock
-        )
+        session = self._session
+        worker = AgentWorker(self._kit, instance, session, tell=session.tell, settled=session.wake)
         session.workers[instance.name] = worker
         try:
             await worker.run()

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from alcove import __version__, aio
 from alcove.app.hub import streams
 from alcove.app.hub.conversing import UpCall, merged, send_all
+from alcove.app.hub.kit import Kit
 from alcove.app.hub.projects import Projects
-from alcove.app.hub.session import Kit
 from alcove.errors import AlcoveError
 from alcove.sessions import calls
 from alcove.sessions.wire import LostError, Wire

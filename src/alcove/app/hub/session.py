@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -13,13 +13,10 @@ import msgspec
 from alcove.app.hub import planning, pods
 from alcove.app.hub.agents import AgentWorker
 from alcove.app.hub.announcing import Announcer
-from alcove.app.hub.deploying import Deployer
-from alcove.app.hub.images import Builders, BuildRun
-from alcove.app.hub.manifests import ManifestBook
+from alcove.app.hub.images import BuildRun
+from alcove.app.hub.kit import Kit
 from alcove.app.hub.planning import Attempt, Wanted
 from alcove.app.hub.pods import PodView
-from alcove.app.hub.records import Records
-from alcove.kube.client import KubeClient
 from alcove.kube.errors import KubeError
 from alcove.sessions import calls
 from alcove.sessions.objects import Session
@@ -27,22 +24,6 @@ from alcove.sessions.settings import UpSettings
 from alcove.sync.manifest import Manifest
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Kit:
-    """What sessions work with."""
-
-    namespace: str
-    client: KubeClient
-    book: ManifestBook
-    records: Records
-    deployer: Deployer
-    builders: Builders
-    clock: Callable[[], float]
-    """Monotonic seconds."""
-    wall: Callable[[], float]
-    """Unix seconds."""
 
 
 @dataclass

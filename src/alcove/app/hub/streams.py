@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 from alcove import aio, errors
-from alcove.agents.client import AgentClient
 from alcove.agents.errors import AgentError
 from alcove.agents.running import Running
 from alcove.app.hub.agents import AgentWorker
@@ -182,8 +181,8 @@ async def serve_exec(session: LiveSession, call: calls.Exec, wire: Wire) -> None
                 await wire.send(calls.Connected(pod.name))
                 code = await _carry(running, wire)
         finally:
-            if call.restore:
-                await _restore(agent, session)
+            if call.restore and session.wanted is not None:
+                await worker.start_command(agent, session.wanted)
         await wire.send(calls.Exited(code))
 
 
@@ -222,9 +221,3 @@ async def _pass_input(running: Running, wire: Wire) -> None:
     # Whoever asked has gone: what he started goes too.
     with contextlib.suppress(AgentError):
         await running.signal(9)
-
-
-async def _restore(agent: AgentClient, session: LiveSession) -> None:
-    wanted = session.wanted
-    command = wanted.settings.command if wanted else None
-    await agent.start(command.argv if command else (), env=command.environment if command else None)

@@ -1,4 +1,4 @@
-"""What a save of a file does, and why; and how a debugger is attached."""
+"""What a save of a file does, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alcove import errors
 from alcove.app.hub.planning import rules_of
-from alcove.app.up.projects import Choices, LocalProject, open_project
+from alcove.app.up.projects import Choices, open_project
 from alcove.config.azds.tokens import make_tokens
 from alcove.sync.selection import find_ignoring_rule
 from alcove.sync.updates import Kind, choose_update
@@ -35,8 +35,3 @@ def explain(directory: Path, file: Path, environment: Mapping[str, str], configu
     ignored = find_ignoring_rule(project.selection, path)
     update = choose_update(path, rules_of(project.settings), ignored_by=ignored)
     yield f"{_WORDS[update.kind]}: {update.reason}"
-
-
-def attach_lines(project: LocalProject, ports: Mapping[int, int]) -> Iterator[str]:
-    """Yield how a debugger is attached to a session that was started with one."""
-    return iter(())

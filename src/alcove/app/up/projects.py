@@ -49,7 +49,7 @@ class LocalProject:
 
 
 def open_project(
-    directory: Path, environment: Mapping[str, str], choices: Choices, space: Tokens, *, debug: bool = False
+    directory: Path, environment: Mapping[str, str], choices: Choices, space: Tokens, *, debugger: str = ""
 ) -> LocalProject:
     """Find out what a directory's azds.yaml asks for.
 
@@ -77,7 +77,7 @@ def open_project(
         space=SpaceTokens(space.space_prefix, space.root_space_prefix, space.host_suffix),
         container=_container(container) if container else None,
         command=choose_command(choices, container.command if container else ()),
-        debug="yes" if debug else "",
+        debug=debugger,
     )
     return LocalProject(project.directory, selection, settings, project.warnings)
 

@@ -147,8 +147,7 @@ class Pusher:
 
     async def _send(self, wire: Wire, manifest: Manifest, digests: Iterable[str]) -> int:
         wanted = tuple(digests)
-        place = uploading.source_place(self.project.selection.root)
-        pieces = uploading.pack(uploading.read_blobs(manifest, wanted, place))
+        pieces = uploading.pack(uploading.read_blobs(manifest, wanted, self.project.selection.absolute))
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
             await wire.send_chunk(piece)
         await wire.send_mark()

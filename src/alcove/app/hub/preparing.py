@@ -1,0 +1,118 @@
+"""What a container gets before its command is started: directories of other images, and a debugger.
+
+The command of such a container is held until this is done, also when the container is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import tarfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+from alcove.agents.client import AgentClient
+from alcove.agents.messages import Directory, Link
+from alcove.agents.operations import Operation, WriteFile
+from alcove.app.hub import images
+from alcove.app.hub.kit import Kit
+from alcove.app.hub.pods import PodView
+from alcove.errors import AlcoveError
+from alcove.sessions.debugging import DEBUG_DIRECTORY, DEBUGGERS, SITE, Debugger
+from alcove.sessions.settings import Import, UpSettings
+
+_LARGEST_IMPORT = 1 << 30
+_PATHS = ("PYTHONPATH",)
+_FLAGS = ("NODE_OPTIONS", "JAVA_TOOL_OPTIONS")
+
+
+def must_prepare(settings: UpSettings) -> bool:
+    """Tell whether a container needs something before its command is started."""
+    container = settings.container
+    return bool(settings.debug) or (container is not None and bool(container.imports))
+
+
+async def prepare(
+    kit: Kit, agent: AgentClient, pod: PodView, settings: UpSettings, applied: str
+) -> Mapping[str, str]:
+    """Make a container ready; give the environment that its command needs besides.
+
+    Args:
+        kit: finds the builder that has the images.
+        agent: of the container.
+        pod: the container's.
+        settings: what is asked for.
+        applied: what the agent is to go on saying of the container.
+
+    Raises:
+        AlcoveError: an image cannot be had, or the container cannot be written.
+    """
+    for one in settings.container.imports if settings.container else ():
+        content = await _fetch(kit, pod, one)
+        await agent.apply(_operations(content), root=one.destination, applied=applied)
+    debugger = DEBUGGERS.get(settings.debug)
+    if debugger is None:
+        return {}
+    if debugger.needs_site:
+        site = SITE.encode()
+        file = WriteFile("sitecustomize.py", 0o644, len(site), hashlib.sha256(site).digest(), site)
+        await agent.apply((file,), root=DEBUG_DIRECTORY, applied=applied)
+    return merged(debugger, await _environment(agent))
+
+
+def merged(debugger: Debugger, environment: Mapping[str, str]) -> dict[str, str]:
+    """Give a debugger's variables beside what the container has in them already."""
+    found = {}
+    for name, value in debugger.environment.items():
+        before = environment.get(name, "")
+        if before and value not in before:
+            joint = ":" if name in _PATHS else " "
+            found[name] = f"{value}{joint}{before}" if name in _PATHS else f"{before}{joint}{value}"
+        else:
+            found[name] = value
+    return found
+
+
+async def _environment(agent: AgentClient) -> dict[str, str]:
+    """Give the container's environment; nothing where it has no program that tells."""
+    content = bytearray()
+    async with agent.run(("cat", "/proc/self/environ")) as running:
+        async for stream, piece in running.output():
+            if stream == 1:
+                content += piece
+    pairs = (one.partition("=") for one in content.decode(errors="replace").split("\0"))
+    return {name: value for name, separator, value in pairs if separator}
+
+
+async def _fetch(kit: Kit, pod: PodView, wanted: Import) -> bytes:
+    content = bytearray()
+    builder = await kit.builders.find(pod.node)
+    auth = await images.read_auth(kit.client, kit.namespace, pod.pull_secrets)
+    async with contextlib.aclosing(builder.copy_out(wanted.image, wanted.source, auth=auth)) as pieces:
+        async for piece in pieces:
+            content += piece
+            if len(content) > _LARGEST_IMPORT:
+                raise AlcoveError(f"{wanted.source} of {wanted.image} is larger than {_LARGEST_IMPORT} bytes")
+    return bytes(content)
+
+
+async def _operations(content: bytes) -> AsyncIterator[Operation]:
+    for operation in await asyncio.to_thread(lambda: list(_read_tar(content))):
+        yield operation
+
+
+def _read_tar(content: bytes) -> Iterator[Operation]:
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for member in archive:
+            path = member.name.strip("/").removeprefix("./")
+            if not path or path == ".":
+                continue
+            if member.isdir():
+                yield Directory(path, member.mode & 0o777)
+            elif member.issym():
+                yield Link(path, member.linkname)
+            elif (stream := archive.extractfile(member)) is not None:
+                data = stream.read()
+                digest = hashlib.sha256(data).digest()
+                yield WriteFile(path, member.mode & 0o777, len(data), digest, data)
