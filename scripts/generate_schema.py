@@ -113,7 +113,7 @@ NOT_IMPLEMENTED_VERSIONS = {("autoscaling", "v1", "horizontalpodautoscalers")}
 """Both versions of one object would need a conversion."""
 
 NOT_IMPLEMENTED_SUBRESOURCES = {
-    "pods": {"attach", "ephemeralcontainers", "eviction", "proxy", "resize"},
+    "pods": {"attach", "ephemeralcontainers", "proxy", "resize"},
     "services": {"proxy"},
     "nodes": {"proxy"},
 }

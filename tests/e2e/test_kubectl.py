@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.busybox import IMAGE
-from tests.e2e.conftest import FOREIGN
+from tests.e2e.conftest import FOREIGN, answers
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.spaces import until
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
@@ -519,6 +520,7 @@ def test_a_node_port_answers_on_the_machines_loopback(kubectl: Kubectl) -> None:
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     kubectl("expose", "deployment", "web", "--type=NodePort", "--port=80", "--target-port=8080")
     port = kubectl.read("service", "web")["spec"]["ports"][0]["nodePort"]
+    until(lambda: answers("127.0.0.1", port))
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert b"200 OK" in connection.recv(4096)

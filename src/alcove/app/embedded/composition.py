@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alcove import __version__, aio, errors
-from alcove.app.embedded import dialing, firstobjects
+from alcove.app.embedded import dialing, firstobjects, imagecare, imageserver
 from alcove.app.embedded.settings import EmbeddedSettings
 from alcove.embedded import discovery, faults
 from alcove.embedded.admission.chain import AdmissionChain, WebhookClient
@@ -50,6 +50,7 @@ class Cluster:
     authority: authorities.Authority
     registry: ObjectRegistry
     store: ObjectStore
+    image_care: imagecare.ImageCare
 
 
 class RbacGeneration:
@@ -158,16 +159,21 @@ async def open_cluster(chosen: EmbeddedSettings, listening: socket.socket) -> As
             api.tokens,
             settings=_node_settings(chosen, api.catalog.release),
         )
+        care = imagecare.ImageCare(images, kubelet)
+        door = imageserver.ImageDoor(images, chosen.builds, care.note_new_image)
+        await stack.enter_async_context(imageserver.serve_images(chosen.image_socket, door))
         inside = await network.listen(CLUSTER_PORT)
         background = await stack.enter_async_context(aio.open_background(name="cluster"))
         background.start(network.follow(api.as_component("kube-proxy")), name="network")
         background.start(_run_controllers(chosen, api), name="controllers")
         background.start(kubelet.run(), name="kubelet")
+        background.start(care.run(), name="image care")
         server = api.server(kubelet).serve(
             [listening, inside], api.authority.server_context(network.node_address)
         )
         await stack.enter_async_context(server)
-        yield Cluster(api.as_component("alcove"), images, launcher, api.authority, api.registry, api.store)
+        own = api.as_component("alcove")
+        yield Cluster(own, images, launcher, api.authority, api.registry, api.store, care)
 
 
 async def _enter_launcher(stack: contextlib.AsyncExitStack) -> LauncherClient:
@@ -230,6 +236,7 @@ def _node_settings(chosen: EmbeddedSettings, release: str) -> NodeSettings:
         data_directory=chosen.pods,
         kubernetes_version=release,
         alcove_version=__version__,
+        image_endpoint=f"unix://{chosen.image_socket}",
     )
 
 

@@ -27,11 +27,17 @@ Command = Callable[[Mapping[str, Any], Say], Awaitable[dict[str, Any]]]
 @contextlib.asynccontextmanager
 async def serve_control(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
     """Listen at ``path`` while the block runs."""
-    path.unlink(missing_ok=True)
     application = web.Application()
     for name, command in commands.items():
         application.router.add_post(f"/{name}", _route(command))
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    async with listen_at(path, web.AppRunner(application, access_log=None, shutdown_timeout=1)):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def listen_at(path: Path, runner: web.AppRunner) -> AsyncIterator[None]:
+    """Let ``runner`` answer at a Unix socket that is its owner's alone while the block runs."""
+    path.unlink(missing_ok=True)
     await runner.setup()
     with _short_path(path) as short:
         await web.UnixSite(runner, short).start()

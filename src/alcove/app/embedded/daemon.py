@@ -150,6 +150,7 @@ def _commands(cluster: composition.Cluster, access: kubeconfig.Access) -> Mappin
             image = await cluster.images.build(source, name, output=say)
         else:
             image = await asyncio.to_thread(cluster.images.load_archive, source, name)
+        cluster.image_care.note_new_image()
         return {"id": image.id}
 
     return {"status": status, "kubeconfig": give_kubeconfig, "load-image": load_image}

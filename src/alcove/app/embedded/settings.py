@@ -62,6 +62,16 @@ class EmbeddedSettings:
         """The daemon's Unix socket for its own commands."""
         return self.data_directory / "control.sock"
 
+    @property
+    def image_socket(self) -> Path:
+        """The node's Unix socket for images, absolute: pods mount it."""
+        return self.data_directory.absolute() / "images.sock"
+
+    @property
+    def builds(self) -> Path:
+        """The contexts of image builds that run."""
+        return self.data_directory / "builds"
+
 
 def default_data_directory(environment: Mapping[str, str], home: Path) -> Path:
     """Give the data directory of a user who names none: the XDG state directory."""

@@ -23,6 +23,7 @@ _KNOWN = {
     for each in (
         Subresource("approval", "", "", "", _UPDATE),
         Subresource("binding", "", "v1", "Binding", ("create",)),
+        Subresource("eviction", "policy", "v1", "Eviction", ("create",)),
         Subresource("exec", "", "v1", "PodExecOptions", ("create", "get")),
         Subresource("finalize", "", "", "", ("update",)),
         Subresource("log", "", "", "", ("get",)),

@@ -6,11 +6,11 @@ copies), so a layer that exists need not be made again: that is the whole cache.
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from alcove.embedded.images import archives, copying, expansion, settings
@@ -21,6 +21,7 @@ from alcove.embedded.images.index import Entry, ImageIndex
 from alcove.embedded.images.merged import MergedTree
 from alcove.embedded.images.settings import Settings
 from alcove.embedded.images.stacking import Stack
+from alcove.embedded.images.threads import run_to_end
 from alcove.embedded.ports import (
     Image,
     ImageConfig,
@@ -34,6 +35,7 @@ from alcove.errors import AlcoveError
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHOWN = 120
+_LONGEST_LINE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,14 @@ async def build_image(request: BuildRequest, tools: Tools) -> Entry:
         AlcoveError: what is wrong and where; the layers of the steps before stay as cache.
     """
     path = request.directory / request.dockerfile
+    return await _Build(request, tools, *await run_to_end(partial(_read, request, path))).run()
+
+
+def _read(request: BuildRequest, path: Path) -> tuple[Dockerfile, Ignored]:
     try:
-        file = parse_dockerfile(path.read_bytes(), request.dockerfile)
-        ignored = _ignored(request.directory, path)
+        return parse_dockerfile(path.read_bytes(), request.dockerfile), _ignored(request.directory, path)
     except OSError as error:
         raise AlcoveError(f"cannot read {error.filename}", cause=error.strerror or "") from error
-    return await _Build(request, tools, file, ignored).run()
 
 
 def _ignored(directory: Path, dockerfile: Path) -> Ignored:
@@ -249,7 +253,7 @@ async def _make_directory(stack: Stack) -> None:
         return
 
     async def make(made: Path) -> None:
-        await asyncio.to_thread(LayerWriter(made / "upper", tree).directory, directory)
+        await run_to_end(partial(LayerWriter(made / "upper", tree).directory, directory))
 
     await stack.add("WORKDIR", make)
 
@@ -272,7 +276,7 @@ def _process(instruction: Instruction, stack: Stack) -> ProcessSpec:
 
 
 class _Lines:
-    """Bytes of a program's output, passed on as lines of text."""
+    """Bytes of a program's output, passed on as lines of text; a line that goes on and on comes in parts."""
 
     def __init__(self, output: Callable[[str], None]) -> None:
         self._output = output
@@ -283,6 +287,9 @@ class _Lines:
         *lines, self._rest = (self._rest + self._decoder.decode(content)).split("\n")
         for line in lines:
             self._output(line.rstrip("\r"))
+        while len(self._rest) > _LONGEST_LINE:
+            self._output(self._rest[:_LONGEST_LINE])
+            self._rest = self._rest[_LONGEST_LINE:]
 
     def end(self) -> None:
         if self._rest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import posixpath
 import re
@@ -11,6 +10,7 @@ import stat
 import tarfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from alcove.embedded.images import expansion, gathering, unpacking
@@ -18,6 +18,7 @@ from alcove.embedded.images.dockerfile import Instruction
 from alcove.embedded.images.gathering import Ignored, Piece
 from alcove.embedded.images.merged import MergedTree
 from alcove.embedded.images.stacking import Stack
+from alcove.embedded.images.threads import run_to_end
 from alcove.errors import AlcoveError
 
 _REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@")
@@ -49,13 +50,16 @@ class CopyStep:
 
     async def perform(self, tree: MergedTree, ignored: Ignored | None) -> None:
         """Put the layer on the stack; ``ignored`` is None when ``tree`` is another image."""
-        with ExitStack() as unpacked:
-            pieces, content = await asyncio.to_thread(self._gather, tree, ignored, unpacked)
+        unpacked = ExitStack()
+        try:
+            pieces, content = await run_to_end(partial(self._gather, tree, ignored, unpacked))
 
             async def make(made: Path) -> None:
-                await asyncio.to_thread(self._write, made / "upper", pieces)
+                await run_to_end(partial(self._write, made / "upper", pieces))
 
             await self._stack.add([self._target, self._flags, content], make)
+        finally:
+            await run_to_end(unpacked.close)
 
     def _gather(
         self, tree: MergedTree, ignored: Ignored | None, unpacked: ExitStack

@@ -18,11 +18,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alcove.embedded.images.retention import SpareLayer
 from alcove.embedded.ports import Image, ImageConfig
 from alcove.errors import AlcoveError
 
@@ -49,6 +50,8 @@ class Contents:
     """Normalised reference -> image id."""
     used: dict[str, float] = field(default_factory=dict)
     """Layer -> when it was last made or reused (Unix time)."""
+    named: dict[str, float] = field(default_factory=dict)
+    """Normalised reference -> when an image got it (Unix time)."""
 
 
 class ImageIndex:
@@ -60,6 +63,7 @@ class ImageIndex:
         self._file = directory / "index.json"
         self._clock = clock
         self._read: tuple[tuple[int, int], Contents] | None = None
+        self._sizes: dict[str, int] = {}
 
     def layer(self, name: str) -> Path:
         """Give where the layer of this name is, or would be."""
@@ -74,17 +78,22 @@ class ImageIndex:
         try:
             status = self._file.stat()
             stamp = (status.st_mtime_ns, status.st_ino)
-            if self._read is None or self._read[0] != stamp:
-                self._read = stamp, _decoded(json.loads(self._file.read_bytes()))
+            read = self._read  # another thread may replace it
+            if read is None or read[0] != stamp:
+                read = self._read = stamp, self._parse()
+            return read[1]
         except FileNotFoundError:
             return Contents()
+
+    def _parse(self) -> Contents:
+        try:
+            return _decoded(json.loads(self._file.read_bytes()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AlcoveError(
                 f"the index of images is damaged: {self._file}",
                 cause=str(error),
                 hint="remove it, then load and build the images again",
             ) from error
-        return self._read[1]
 
     def image(self, name: str, entry: Entry) -> Image:
         """Give an entry as the image that it is."""
@@ -96,14 +105,29 @@ class ImageIndex:
         with self._changing() as contents:
             contents.images[entry.id] = entry
             contents.names.update(dict.fromkeys(names, entry.id))
+            contents.named.update(dict.fromkeys(names, self._clock()))
             _drop_nameless(contents)
 
     def drop(self, name: str) -> bool:
         """Take a name away, and its image when that was the last one; tell whether there was such a name."""
         with self._changing() as contents:
             known = contents.names.pop(name, None) is not None
+            contents.named.pop(name, None)
             _drop_nameless(contents)
         return known
+
+    def forget(self, choose: Callable[[Mapping[str, float]], Collection[str]]) -> list[str]:
+        """Drop the names that ``choose`` picks of all and the times they were given; give these names."""
+        contents = self.contents()
+        if not choose({name: contents.named.get(name, 0.0) for name in contents.names}):
+            return []
+        with self._changing() as contents:
+            gone = list(choose({name: contents.named.get(name, 0.0) for name in contents.names}))
+            for name in gone:
+                contents.names.pop(name)
+                contents.named.pop(name, None)
+            _drop_nameless(contents)
+        return gone
 
     @contextlib.contextmanager
     def new_layer(self) -> Iterator[Path]:
@@ -133,35 +157,43 @@ class ImageIndex:
             contents.used[name] = self._clock()
         return self.layer(name).is_dir()
 
-    def collect(self, *, unused_for: float, in_use: Collection[Path] = ()) -> list[str]:
-        """Remove layers that no image has and nothing used for so many seconds; give their names.
+    def collect(
+        self, choose: Callable[[Sequence[SpareLayer]], Collection[str]], *, in_use: Collection[Path] = ()
+    ) -> list[str]:
+        """Remove the layers that ``choose`` picks of those that no image has; give their names.
 
         ``in_use`` are layers of running containers, which stay. What a killed process left half made goes.
         """
         with self._changing() as contents:
             kept = {layer for entry in contents.images.values() for layer in entry.layers}
-            before = self._clock() - unused_for
-            layers = self._directory / "layers"
-            gone = [
-                path
-                for path in (sorted(layers.iterdir()) if layers.is_dir() else ())
-                if path.name not in kept and path not in in_use and contents.used.get(path.name, 0) <= before
+            directory = self._directory / "layers"
+            spare = [
+                SpareLayer(path.name, contents.used.get(path.name, 0.0), self._size(path))
+                for path in (sorted(directory.iterdir()) if directory.is_dir() else ())
+                if path.name not in kept and path not in in_use
             ]
-            for path in gone:
-                contents.used.pop(path.name, None)
-                path.rename(self._directory / "tmp" / f"0-{path.name}")
+            gone = list(choose(spare))
+            for name in gone:
+                contents.used.pop(name, None)
+                self._sizes.pop(name, None)
+                (directory / name).rename(self._directory / "tmp" / f"0-{name}")
         for leftover in (self._directory / "tmp").iterdir():
             if not Path("/proc", leftover.name.partition("-")[0]).exists():
                 shutil.rmtree(leftover, ignore_errors=True)
-        return [path.name for path in gone]
+        return gone
+
+    def _size(self, layer: Path) -> int:
+        """Give the bytes that a layer takes on disk; layers do not change."""
+        if layer.name not in self._sizes:
+            self._sizes[layer.name] = _disk_use(layer)
+        return self._sizes[layer.name]
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Contents]:
         (self._directory / "tmp").mkdir(parents=True, exist_ok=True)
         with (self._directory / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._read = None
-            contents = self.contents()
+            contents = self._parse() if self._file.exists() else Contents()
             yield contents
             new = self._directory / "index.json.new"
             with new.open("w") as file:
@@ -172,6 +204,15 @@ class ImageIndex:
             self._read = None
 
 
+def _disk_use(directory: Path) -> int:
+    total = 0
+    for where, _, files in os.walk(directory):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += Path(where, name).lstat().st_blocks * 512
+    return total
+
+
 def _drop_nameless(contents: Contents) -> None:
     named = set(contents.names.values())
     for image_id in [image_id for image_id in contents.images if image_id not in named]:
@@ -180,7 +221,13 @@ def _drop_nameless(contents: Contents) -> None:
 
 def _encoded(contents: Contents) -> dict[str, Any]:
     images = [asdict(entry) for entry in contents.images.values()]
-    return {"version": _VERSION, "images": images, "names": contents.names, "used": contents.used}
+    return {
+        "version": _VERSION,
+        "images": images,
+        "names": contents.names,
+        "used": contents.used,
+        "named": contents.named,
+    }
 
 
 def _decoded(document: Any) -> Contents:
@@ -189,10 +236,11 @@ def _decoded(document: Any) -> Contents:
     entries = [_entry(value) for value in document["images"]]
     names = {str(name): str(image_id) for name, image_id in document["names"].items()}
     used = {str(name): float(when) for name, when in document["used"].items()}
+    named = {str(name): float(when) for name, when in document.get("named", {}).items()}
     images = {entry.id: entry for entry in entries}
     if missing := set(names.values()) - set(images):
         raise ValueError(f"no image {sorted(missing)[0]}")
-    return Contents(images, names, used)
+    return Contents(images, names, used, named)
 
 
 def _entry(value: dict[str, Any]) -> Entry:

@@ -136,11 +136,16 @@ class OwnPart:
 
 
 def builtin_images(version: str, proxy_files: Callable[[], Mapping[str, Path]]) -> tuple[OwnPart, ...]:
-    """Give the images of Alcove's own parts: ``alcove/alcove:<version>`` and ``alcove/proxy:<version>``."""
+    """Give the images of Alcove's own parts: ``alcove/alcove``, ``alcove/builder`` and ``alcove/proxy``.
+
+    Builders need no programs of their own here: the node itself builds.
+    """
     package = Path(alcove.__file__).parent.parent
     trees = tuple(dict.fromkeys(str(Path(path)) for path in (sys.base_prefix, sys.prefix, package)))
+    command = (sys.executable, "-m", "alcove")
     return (
-        OwnPart(f"docker.io/alcove/alcove:{version}", (sys.executable, "-m", "alcove"), trees, _command),
+        OwnPart(f"docker.io/alcove/alcove:{version}", command, trees, _command),
+        OwnPart(f"docker.io/alcove/builder:{version}", command, trees, _command),
         OwnPart(f"docker.io/alcove/proxy:{version}", files=proxy_files),
     )
 

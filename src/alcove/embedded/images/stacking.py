@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alcove.embedded.images.index import Entry, ImageIndex
 from alcove.embedded.images.merged import MergedTree
 from alcove.embedded.images.settings import Settings
+from alcove.embedded.images.threads import run_to_end
 
 
 def digest(*parts: Any) -> str:
@@ -54,14 +55,18 @@ class Stack:
         ``make`` gets a directory and leaves the layer in its ``upper``.
         """
         key = digest(self.key, made_from)
-        if await asyncio.to_thread(self.index.reuse_layer, key):
+        if await run_to_end(partial(self.index.reuse_layer, key)):
             self.output(" ---> Using cache")
         else:
-            with self.index.new_layer() as made:
+            layer = self.index.new_layer()
+            made = await run_to_end(layer.__enter__)
+            try:
                 (made / "upper").mkdir()
                 (made / "upper").chmod(0o755)
                 await make(made)
-                await asyncio.to_thread(self.index.keep_layer, made / "upper", key)
+                await run_to_end(partial(self.index.keep_layer, made / "upper", key))
+            finally:
+                await run_to_end(partial(layer.__exit__, None, None, None))
         self.key = key
         self.layers = (*self.layers, self.index.layer(key))
 

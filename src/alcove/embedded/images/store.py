@@ -7,20 +7,24 @@ start faster without it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import IO, BinaryIO
 
 from alcove.embedded.images import machine
 from alcove.embedded.images.index import ImageIndex
+from alcove.embedded.images.merged import MergedTree
 from alcove.embedded.images.references import normalise
+from alcove.embedded.images.retention import InUse, Retention, obsolete_layers, obsolete_names
+from alcove.embedded.images.threads import run_to_end
 from alcove.embedded.ports import Image, ImageError, StepRunner
 from alcove.errors import AlcoveError
 
 _SKELETON = "stand-in"
-BUILD_CACHE_SECONDS = 7 * 24 * 3600.0
-"""How long layers that no image has are kept for the next build."""
+_NOTHING, _USUAL = InUse(), Retention()
 
 
 def _quiet(_: str) -> None:
@@ -46,6 +50,9 @@ class LocalImageStore:
     ) -> None:
         """Keep everything below ``directory``, which is made when something is put there."""
         self._index = ImageIndex(directory, clock)
+        self._clock = clock
+        self._working: set[object] = set()
+        self._own: set[str] = set()
         self._step_runner = step_runner
         self._builtin = {part.reference: part for part in builtin}
         self._notice = notice
@@ -91,6 +98,7 @@ class LocalImageStore:
 
     async def _made(self, name: str, make: Callable[[Path], None]) -> Path:
         """Give the layer of this name, filled by ``make`` when it is not there."""
+        self._own.add(name)
         layer = self._index.layer(name)
         if not layer.is_dir():
             await asyncio.to_thread(self._make, name, make)
@@ -121,15 +129,16 @@ class LocalImageStore:
         from alcove.embedded.images import archives
 
         given = (_named(name),) if name else None
-        found = archives.read_archive(path, self._index)
-        if not found:
-            raise AlcoveError(f"{path} has no image")
-        if given and len(found) > 1:
-            raise AlcoveError(f"{path} has {len(found)} images: one name does not fit them")
-        for entry, names in found:
-            if not (given or names):
-                raise AlcoveError(f"{path} does not say what its image is called", hint="give it a name")
-            self._index.put(entry, given or names)
+        with self._at_work():
+            found = archives.read_archive(path, self._index)
+            if not found:
+                raise AlcoveError(f"{path} has no image")
+            if given and len(found) > 1:
+                raise AlcoveError(f"{path} has {len(found)} images: one name does not fit them")
+            for entry, names in found:
+                if not (given or names):
+                    raise AlcoveError(f"{path} does not say what its image is called", hint="give it a name")
+                self._index.put(entry, given or names)
         return self._index.image((given or found[0].names)[0], found[0].entry)
 
     async def build(
@@ -157,23 +166,63 @@ class LocalImageStore:
             directory, dockerfile or "Dockerfile", dict(build_args or {}), target or ""
         )
         tools = building.Tools(self._index, self.resolve, self._step_runner, output)
-        entry = await building.build_image(request, tools)
-        self._index.put(entry, [reference])
+        with self._at_work():
+            entry = await building.build_image(request, tools)
+            await run_to_end(partial(self._index.put, entry, [reference]))
         output(f"Successfully tagged {name}")
         return self._index.image(reference, entry)
+
+    def unpack_context(self, received: BinaryIO, directory: Path) -> None:
+        """Unpack a tar file that somebody sent into a new directory; may take long.
+
+        Raises:
+            AlcoveError: it is damaged, or would write outside of the directory.
+        """
+        from alcove.embedded.images import unpacking
+
+        directory.mkdir()
+        unpacking.unpack(received, directory, whiteouts=False)
+
+    def export(self, image: Image, path: str, target: IO[bytes]) -> None:
+        """Write a tar file of what is at a path of an image (see ``exporting``); may take long.
+
+        Raises:
+            AlcoveError: nothing is there.
+        """
+        from alcove.embedded.images import exporting
+
+        exporting.write_tar(MergedTree(image.layers, image.machine_trees), path, target)
 
     def remove(self, reference: str) -> bool:
         """Forget an image by name; tell whether there was one. Its layers go with ``collect_garbage``."""
         return self._index.drop(_named(reference))
 
     def collect_garbage(
-        self, *, unused_for: float = BUILD_CACHE_SECONDS, in_use: Collection[Path] = ()
+        self,
+        in_use: InUse = _NOTHING,
+        retention: Retention = _USUAL,
     ) -> list[str]:
-        """Remove layers that belong to no image and were not used for so many seconds; give their names.
+        """Forget what is obsolete and remove the layers that are spare then; give their names.
 
-        ``in_use`` are the layers of running containers: they stay.
+        See ``retention`` for what is. Nothing is removed while an image is being made: layers of its own
+        have no image yet. May take long.
         """
-        return self._index.collect(unused_for=unused_for, in_use=in_use)
+        self._index.forget(lambda named: obsolete_names(named, in_use, retention))
+        if self._working:
+            return []
+        now = self._clock()
+        layers = {*in_use.layers, *(self._index.layer(name) for name in self._own)}
+        return self._index.collect(lambda spare: obsolete_layers(spare, now, retention), in_use=layers)
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Keep layers from being collected while the block makes an image of some."""
+        work = object()
+        self._working.add(work)
+        try:
+            yield
+        finally:
+            self._working.discard(work)
 
 
 def _named(name: str) -> str:

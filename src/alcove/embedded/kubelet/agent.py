@@ -89,6 +89,21 @@ class Kubelet:
             node.settings, node.network.node_address, self._capacity, images, (self._began, node.clock())
         )
 
+    def look_for_images(self) -> None:
+        """Have containers whose image was not there look again: one has come."""
+        for worker in self._workers.values():
+            worker.look_for_images()
+
+    def images_in_use(self) -> tuple[set[str], set[Path]]:
+        """Give the images that containers of the node's pods name, and the layers of those that run."""
+        names, layers = set[str](), set[Path]()
+        for worker in self._workers.values():
+            for attendant in worker.attendants.values():
+                names.add(attendant.state.spec["image"])
+                if attendant.run is not None:
+                    layers.update(attendant.run.image.layers)
+        return names, layers
+
     # ---------------------------------------------------------------------------------------- events
 
     def _observe(self, event: WatchEvent) -> None:

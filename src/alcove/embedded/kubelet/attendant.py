@@ -112,6 +112,10 @@ class Attendant:
         else:
             self._tell(pod, "Warning", reason, message)
         self._tell(pod, "Warning", "Failed", f"Error: {reason}")
+        if reason == "ErrImageNeverPull":
+            # Looking costs nothing, so that kubelets do it again at every turn.
+            self.state.postpone(reason, message, now + _RETRY_SECONDS)
+            return
         self.state.postpone(reason, message, now + self._pull_delay)
         self._pull_delay = min(self._pull_delay * 2, LONGEST_DELAY)
 

@@ -30,6 +30,8 @@ class NodeSettings:
     kubernetes_version: str
     """Such as ``v1.36.0``, the version of the API that is served."""
     alcove_version: str
+    image_endpoint: str = ""
+    """Where images are built and read, as a URL; empty for nowhere."""
     resolver_file: Path = Path("/etc/resolv.conf")
     hosts_file: Path = Path("/etc/hosts")
 

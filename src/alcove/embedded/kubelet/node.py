@@ -20,6 +20,8 @@ NODES = GroupResource("nodes")
 _LEASES = GroupResource("leases.coordination.k8s.io")
 _LEASE_NAMESPACE = "kube-node-lease"
 
+ENDPOINT_ANNOTATION = "alcove.dev/image-endpoint"
+"""Says where the node's images are built: where a container runtime's socket would be."""
 LEASE_SECONDS = 40
 _RENEW_SECONDS = 10.0
 _STATUS_SECONDS = 300.0
@@ -51,10 +53,11 @@ def node_object(settings: NodeSettings) -> Object:
     }
     for prefix in ("kubernetes.io", "beta.kubernetes.io"):
         labels |= {f"{prefix}/os": "linux", f"{prefix}/arch": architecture}
+    annotations = {ENDPOINT_ANNOTATION: settings.image_endpoint} if settings.image_endpoint else {}
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": settings.name, "labels": labels},
+        "metadata": {"name": settings.name, "labels": labels, "annotations": annotations},
         "spec": {},
     }
 
@@ -140,7 +143,8 @@ class NodeRegistration:
         if self._api.get(NODES, "", name) is None:
             await self._api.create(NODES, wanted)
         else:
-            await self._api.patch(NODES, "", name, {"metadata": {"labels": wanted["metadata"]["labels"]}})
+            ours = {part: wanted["metadata"][part] for part in ("labels", "annotations")}
+            await self._api.patch(NODES, "", name, {"metadata": ours})
         await self._api.patch(NODES, "", name, {"status": status}, subresource="status")
 
     async def serve(self, status: Callable[[], Object]) -> None:

@@ -108,6 +108,13 @@ class PodWorker:
                 attendant.state.not_before = 0.0
         self.kick()
 
+    def look_for_images(self) -> None:
+        """Have the worker look again for an image that is never pulled and was not there."""
+        for attendant in self.attendants.values():
+            if attendant.state.reason == "ErrImageNeverPull":
+                attendant.state.not_before = 0.0
+                self.kick()
+
     # ------------------------------------------------------------------------------------- its life
 
     async def run(self) -> None:

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _QUIET_SECONDS, _LONGEST_SECONDS = 0.005, 0.05
 _BACKLOG = 1024
+_READ_AHEAD = 128 << 10
 _NODE_SYSCTLS = {
     "net.ipv4.ip_forward": "1",
     "net.ipv4.ip_unprivileged_port_start": "0",
@@ -120,7 +121,7 @@ class Network:
         async with asyncio.timeout(seconds):
             unconnected = await self._launcher.open_socket(netns, socket.AF_INET, socket.SOCK_STREAM)
             connected = await relays.connect(unconnected, target, port)
-        reader, writer = await asyncio.open_connection(sock=connected)
+        reader, writer = await asyncio.open_connection(sock=connected, limit=_READ_AHEAD)
         try:
             yield reader, writer
         finally:

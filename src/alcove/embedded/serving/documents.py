@@ -28,6 +28,11 @@ _PATHS = (
 )
 
 
+_OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_EMPTY_OPENAPI_V2 = b"\n\x032.0\x12\x12\n\nKubernetes\x12\x04v1.0"
+"""An OpenAPI 2 document that describes nothing, as protobuf: ``swagger``; ``info`` with title and version."""
+
+
 class Discovery(Protocol):
     """The documents that describe what is served (room: discovery)."""
 
@@ -85,6 +90,10 @@ class Documents:
         parts = [part for part in request.path.split("/") if part]
         if parts and parts[0] in _HEALTH:
             return self._health(request, parts)
+        if parts == ["openapi", "v2"] and _OPENAPI_V2 in request.headers.get("Accept", ""):
+            # kubectl checks what comes as a List by it, and leaves to us what it finds nothing about.
+            kind = _OPENAPI_V2.replace("@", ".")
+            return web.Response(body=_EMPTY_OPENAPI_V2, headers={"Content-Type": kind})
         document = self._find(request, parts)
         return _give_document(request, document) if document else give_object(self._small(parts))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -25,7 +26,7 @@ from alcove.embedded.serving import spdy
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
 CHANNELS = ("v4.channel.k8s.io", "portforward.k8s.io")
 OpenPort = Callable[[int], AbstractAsyncContextManager[tuple[Any, Any]]]
-_PIECE = 32 << 10
+_PIECE = 128 << 10
 _MOST_WAITING = 32
 """Messages that wait for one slow connection before its whole client is held back."""
 
@@ -69,10 +70,16 @@ async def carry(
     except ApiError as error:
         return error.message
     except OSError as error:
-        return f"connect: {(error.strerror or str(error) or type(error).__name__).lower()}"
+        return f"connect: {_told(error)}"
     finally:
         inbox.close()
     return ""
+
+
+def _told(error: OSError) -> str:
+    """Say what the system says: asyncio puts addresses into its errors, which are the pod's own affair."""
+    known = os.strerror(error.errno) if error.errno else str(error)
+    return (known or type(error).__name__).lower()
 
 
 async def _feed(inbox: Inbox, writer: Any) -> None:

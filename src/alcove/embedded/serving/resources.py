@@ -34,6 +34,9 @@ _FOREIGN_KINDS = frozenset({"scale", "eviction", "binding", "token"})
 """Subresources whose body is of another kind than their resource."""
 
 
+_SUCCESS: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
 class Reviews(Protocol):
     """Answers questions that are asked by a create and store nothing (room: identity)."""
 
@@ -171,6 +174,8 @@ class Resources:
             raise faults.method_not_allowed()
         shaper = self._shaper(asked)
         item = await asked.read_object()
+        if (info.resource, info.subresource) == ("pods", "eviction"):
+            return await self._evict(asked, item)
         written = await self._registry.create(
             asked.type,
             asked.namespace,
@@ -180,6 +185,19 @@ class Resources:
             subresource=info.subresource,
         )
         return _give_written(shaper, written, status=201)
+
+    async def _evict(self, asked: Asked, eviction: Object) -> web.StreamResponse:
+        """Delete a pod as one that is asked to go; nothing here acts on disruption budgets."""
+        name = metadata(eviction).get("name") or asked.info.name
+        if name != asked.info.name:
+            raise faults.bad_request("name in URL does not match name in Eviction object")
+        how = eviction.get("deleteOptions") or {}
+        if not isinstance(how, dict):
+            raise faults.bad_request("Eviction.deleteOptions: expected an object")
+        delete, dry_run = options.parse_delete(asked.request.query, how)
+        write = _with_dry_run(asked.write_options(), dry_run)
+        done = await self._registry.delete(asked.type, asked.namespace, name, delete, write)
+        return give_object(_SUCCESS | {"code": 201}, status=201, warnings=done.warnings)
 
     async def _update(self, asked: Asked) -> web.StreamResponse:
         info = asked.info
@@ -310,5 +328,4 @@ def _success(resource_type: ResourceType, item: Object) -> Object:
     details: Object = {"name": meta.get("name", ""), "kind": resource_type.plural, "uid": meta.get("uid", "")}
     if resource_type.group:
         details["group"] = resource_type.group
-    status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}}
-    return status | {"status": "Success", "details": details}
+    return _SUCCESS | {"details": details}

@@ -24,7 +24,6 @@ _MISSING = frozenset(
     {
         ("nodes", "proxy"),
         ("pods", "attach"),
-        ("pods", "eviction"),
         ("pods", "proxy"),
         ("services", "proxy"),
     }

@@ -64,7 +64,9 @@ def test_what_is_not_implemented_is_not_offered(discovery: Discovery) -> None:
     listed = body(discovery.resource_list("apps", "v1"))["resources"]
     assert not any(row["name"].startswith("daemonsets") for row in listed)
     pods = aggregated(discovery, "api", "pods")
-    assert "eviction" not in {row["subresource"] for row in pods["subresources"]}
+    offered = {row["subresource"]: row["responseKind"]["kind"] for row in pods["subresources"]}
+    assert "attach" not in offered
+    assert offered["eviction"] == "Eviction"
 
 
 def test_older_clients_walk_groups_and_versions(discovery: Discovery) -> None:

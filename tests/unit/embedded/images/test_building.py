@@ -190,6 +190,12 @@ async def test_what_run_writes_becomes_a_layer(project: Project, runner: FakeRun
     assert project.lines[2:5] == ["one", "two é", "last"]
 
 
+async def test_a_line_without_an_end_comes_in_parts(project: Project, runner: FakeRunner) -> None:
+    runner.says = [b"x" * 20_000, b"y\nlast"]
+    await project.build("FROM base\nRUN make")
+    assert [len(line) for line in project.lines[2:6]] == [8192, 8192, 20_001 - 2 * 8192, 4]
+
+
 async def test_texts_for_run_are_scripts_or_input(project: Project, runner: FakeRunner) -> None:
     await project.build('FROM base\nSHELL ["bash", "-c"]\nRUN <<EOF\na\nb\nEOF\nRUN cat <<X >/f\nc\nX')
     assert [process.argv for _, process in runner.ran] == [

@@ -47,7 +47,8 @@ def test_directories_of_programs_that_are_no_links_are_trees(machine: Path) -> N
 
 
 def test_the_own_image_runs_this_python(tmp_path: Path) -> None:
-    own, _ = builtin_images("1.2", dict)
+    own, builder, _ = builtin_images("1.2", dict)
+    assert (builder.reference, builder.entrypoint) == ("docker.io/alcove/builder:1.2", own.entrypoint)
     image = images_machine.completed(own.image(), tmp_path, ("/usr",))
     assert image.reference == "docker.io/alcove/alcove:1.2"
     assert image.config.entrypoint == (sys.executable, "-m", "alcove")

@@ -3,12 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.embedded.images.samples import docker_archive, make_tar
+from tests.unit.embedded.images.samples import FakeRunner, docker_archive, make_tar
 
-from alcove.embedded.images import LocalImageStore, OwnPart
+from alcove.embedded.images import InUse, LocalImageStore, OwnPart, Retention
 from alcove.embedded.ports import ImageError
 from alcove.errors import AlcoveError
 
+AT_ONCE = Retention(cache_seconds=0)
 LAYER = make_tar({"a": b"1"})
 
 
@@ -99,11 +100,11 @@ async def test_another_process_may_load_images(store: LocalImageStore, tmp_path:
 
 def test_a_removed_image_leaves_its_layers_to_the_collection(store: LocalImageStore, tmp_path: Path) -> None:
     layer = load(store, tmp_path, "app")
-    assert store.collect_garbage(unused_for=0) == []
+    assert store.collect_garbage(retention=AT_ONCE) == []
     assert (store.remove("app"), store.remove("app")) == (True, False)
     assert store.collect_garbage() == []
-    assert store.collect_garbage(unused_for=0, in_use=[layer]) == []
-    assert store.collect_garbage(unused_for=0) == [layer.name]
+    assert store.collect_garbage(InUse(layers=[layer]), AT_ONCE) == []
+    assert store.collect_garbage(retention=AT_ONCE) == [layer.name]
     assert not layer.exists() and not list(store.images())
 
 
@@ -118,7 +119,7 @@ def test_a_name_moves_to_the_image_that_was_loaded_last(store: LocalImageStore, 
     old = load(store, tmp_path, "app")
     new = load(store, tmp_path, "app", make_tar({"b": b"2"}))
     assert [image.layers[0] for image in store.images()] == [new]
-    assert store.collect_garbage(unused_for=0) == [old.name]
+    assert store.collect_garbage(retention=AT_ONCE) == [old.name]
 
 
 def test_what_a_killed_process_left_is_collected(store: LocalImageStore, tmp_path: Path) -> None:
@@ -138,3 +139,43 @@ async def test_a_damaged_index_is_told(store: LocalImageStore, tmp_path: Path, t
         store.images()
     with pytest.raises(ImageError):
         await store.resolve("app", "Always")
+
+
+SESSION = "shop/web:s0123456789abcdef00000001"
+
+
+def test_old_builds_of_sessions_go_with_their_layers(store: LocalImageStore, tmp_path: Path) -> None:
+    layers = [load(store, tmp_path, f"{SESSION}-{n}", make_tar({"a": bytes([n])})) for n in (1, 2, 3)]
+    used = InUse({f"docker.io/{SESSION}-1"})
+    assert store.collect_garbage(used, AT_ONCE) == [layers[1].name]
+    assert [layer.is_dir() for layer in layers] == [True, False, True]
+    assert sorted(image.reference[-2:] for image in store.images()) == ["-1", "-3"]
+
+
+def test_spare_layers_are_bounded_by_what_they_take(store: LocalImageStore, tmp_path: Path) -> None:
+    layer = load(store, tmp_path, "app", make_tar({"a": bytes(100_000)}))
+    store.remove("app")
+    assert store.collect_garbage(retention=Retention(cache_bytes=200_000)) == []
+    assert store.collect_garbage(retention=Retention(cache_bytes=50_000)) == [layer.name]
+
+
+async def test_what_this_machine_is_made_of_stays(store: LocalImageStore) -> None:
+    image = await store.resolve("redis", "IfNotPresent")
+    assert store.collect_garbage(retention=AT_ONCE) == []
+    assert image.layers[0].is_dir()
+
+
+async def test_nothing_is_collected_while_an_image_is_made(
+    store: LocalImageStore, runner: FakeRunner, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nWORKDIR /w\nRUN collect\n")
+    gone: list[list[str]] = []
+
+    def collect(_: Path) -> int:
+        gone.append(store.collect_garbage(retention=AT_ONCE))
+        return 0
+
+    runner.effects["collect"] = collect
+    await store.build(tmp_path, "app")
+    assert gone == [[]]
+    assert all(layer.is_dir() for layer in store.images()[0].layers)

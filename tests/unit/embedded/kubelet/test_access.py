@@ -207,6 +207,15 @@ async def test_ports_are_those_of_the_pods_own_loopback(world: World) -> None:
 
 
 @in_world
+async def test_ports_are_there_while_init_containers_run(world: World) -> None:
+    world.network.answers[15080] = b"hello"
+    await world.create(initContainers=[container("build")])
+    await world.until(lambda item: "running" in state_of(item, "build").get("state", {}))
+    async with world.kubelet.open_port("default", "web", 15080) as (reader, _):
+        assert await reader.read() == b"hello"
+
+
+@in_world
 async def test_a_pod_that_does_not_run_has_no_ports(world: World) -> None:
     world.launcher.script = lambda process: process.exit(0)
     await world.create(restartPolicy="Never")

@@ -335,6 +335,60 @@ async def test_an_image_that_cannot_be_had_is_tried_again(world: World, reason: 
     await world.ready()
 
 
+def waiting(item: Object, name: str = "main") -> str:
+    return str(state_of(item, name).get("state", {}).get("waiting", {}).get("reason", ""))
+
+
+@in_world
+async def test_an_image_that_is_never_pulled_is_looked_for_at_every_turn(world: World) -> None:
+    world.images.missing["app"] = "ErrImageNeverPull"
+    await world.create()
+    item = await world.until(lambda item: waiting(item) == "ErrImageNeverPull")
+    assert state_of(item)["state"]["waiting"]["message"] == "app cannot be had"
+    assert item["status"]["phase"] == "Pending"
+    assert await world.event("ErrImageNeverPull") == "app cannot be had"
+    assert await world.event("Failed") == "Error: ErrImageNeverPull"
+    await asyncio.sleep(95)
+    world.images.missing.clear()
+    await world.ready()
+    assert world.loop.time() == pytest.approx(100, abs=1)
+
+
+@in_world
+async def test_an_image_that_has_come_starts_what_waits_for_it_at_once(world: World) -> None:
+    world.images.missing["app"] = "ErrImageNeverPull"
+    await world.create()
+    await world.until(lambda item: waiting(item) == "ErrImageNeverPull")
+    world.kubelet.look_for_images()
+    await asyncio.sleep(1)
+    world.images.missing.clear()
+    world.kubelet.look_for_images()
+    await world.ready()
+    assert world.loop.time() < 3
+
+
+@in_world
+async def test_an_image_is_looked_up_when_the_init_containers_have_ended(world: World) -> None:
+    world.images.missing["late"] = "ErrImageNeverPull"
+    await world.create(container(image="late"), initContainers=[container("build")])
+    item = await world.until(lambda item: "running" in state_of(item, "build").get("state", {}))
+    assert waiting(item) == "PodInitializing"
+    world.images.missing.clear()
+    world.launcher.latest("build").exit(0)
+    await world.ready()
+    assert "ErrImageNeverPull" not in [reason for reason, _ in world.events()]
+    assert world.kubelet.images_in_use() == ({"app", "late"}, set())
+
+
+@in_world
+async def test_a_pod_ends_at_once_while_its_init_containers_run(world: World) -> None:
+    await world.create(initContainers=[container("build")])
+    await world.until(lambda item: "running" in state_of(item, "build").get("state", {}))
+    await world.api.delete(PODS, "default", "web")
+    await world.until_gone()
+    assert world.launcher.names() == ["build"]
+
+
 @in_world
 async def test_a_process_that_cannot_start_crash_loops(world: World) -> None:
     world.launcher.refusal = 'exec: "x": executable file not found in $PATH'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from tests.unit.embedded.fake_api import FakeCluster
@@ -30,6 +31,16 @@ def test_the_status_tells_versions_images_and_times(tmp_path: Path) -> None:
     assert status["images"] == [{"names": ["docker.io/library/app:1"]}]
     assert status["nodeInfo"]["containerRuntimeVersion"] == "alcove://1.0"
     assert {"type": "InternalIP", "address": "10.0.0.1"} in status["addresses"]
+
+
+async def test_the_node_says_where_its_images_are_built(tmp_path: Path) -> None:
+    api = FakeCluster()
+    for endpoint in ("", "unix:///one", "unix:///two"):
+        chosen = dataclasses.replace(settings(tmp_path), image_endpoint=endpoint)
+        await NodeRegistration(api, chosen, api.clock).register({})
+        node = api.get(NODES, "", "node-1")
+        assert node is not None
+        assert node["metadata"]["annotations"].get("alcove.dev/image-endpoint", "") == endpoint
 
 
 async def test_what_users_set_on_the_node_survives_a_restart(tmp_path: Path) -> None:

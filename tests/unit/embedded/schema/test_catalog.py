@@ -34,8 +34,8 @@ def test_what_is_left_for_later_is_known_but_not_implemented(builtin: Catalog, p
 def test_subresources_left_for_later_stand_apart(builtin: Catalog) -> None:
     pods = builtin.find("", "v1", "pods")
     assert pods is not None
-    assert set(pods.subresources) == {"binding", "exec", "log", "portforward", "status"}
-    assert "eviction" in pods.extra["refused"]
+    assert set(pods.subresources) == {"binding", "eviction", "exec", "log", "portforward", "status"}
+    assert "attach" in pods.extra["refused"]
 
 
 def test_the_preferred_version_is_one_that_is_implemented(builtin: Catalog) -> None:

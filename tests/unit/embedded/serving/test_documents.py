@@ -26,6 +26,15 @@ async def test_the_documents_have_their_places(client: Client, path: str, expect
     assert await client.ask("GET", path) == (200, expected)
 
 
+async def test_openapi_2_is_an_empty_document_and_only_as_protobuf(client: Client) -> None:
+    wanted = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    answer, body = await client.answer("GET", "/openapi/v2", headers={"Accept": wanted})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, wanted.replace("@", "."))
+    swagger, info = body[:5], body[5:]
+    assert swagger == bytes([0x0A, 3]) + b"2.0"
+    assert info[:2] == bytes([0x12, len(info) - 2])
+
+
 @pytest.mark.parametrize(
     "path", ["/nope", "/apis/nope", "/api/v9", "/openapi/v2", "/openapi/v3/x", "/healthz/nope", "/livez/a/b"]
 )

@@ -120,6 +120,20 @@ async def test_a_delete_says_success_or_what_is_left(client: Client, stored: Clu
     assert stored.registry.calls[1][1][1].dry_run
 
 
+async def test_an_eviction_is_a_delete_with_the_options_in_it(client: Client, cluster: Cluster) -> None:
+    cluster.registry.put(TYPES[1], "n", {"metadata": {"name": "p"}})
+    path = "/api/v1/namespaces/n/pods/p/eviction"
+    wrong = await client.ask("POST", path, json={"metadata": {"name": "q"}})
+    assert (wrong[0], wrong[1]["message"]) == (400, "name in URL does not match name in Eviction object")
+    assert (await client.ask("POST", path, json={"deleteOptions": 1}))[0] == 400
+    body = {"kind": "Eviction", "metadata": {"name": "p"}, "deleteOptions": {"gracePeriodSeconds": 5}}
+    status, answer = await client.ask("POST", path, json=body)
+    assert (status, answer["status"], answer["code"]) == (201, "Success", 201)
+    assert cluster.registry.calls[-1][1][0].grace_seconds == 5
+    gone = path.replace("/p/", "/q/")
+    assert (await client.ask("POST", gone, json={"kind": "Eviction"}))[0] == 404
+
+
 async def test_a_delete_of_many_gives_what_was_selected(client: Client, stored: Cluster) -> None:
     status, body = await client.ask("DELETE", MAPS)
     assert (status, body["kind"], len(body["items"])) == (200, "ConfigMapList", 1)
@@ -148,7 +162,6 @@ async def test_a_review_is_answered_with_its_status(client: Client) -> None:
         ("DELETE", "/apis/apps/v1/namespaces/n/deployments/d/status", 405),
         ("GET", "/apis/coordination.k8s.io/v1/namespaces/n/leases", 501),
         ("GET", "/api/v1/namespaces/n/pods/p/proxy/x/y", 501),
-        ("POST", "/api/v1/namespaces/n/pods/p/eviction", 501),
         ("GET", "/api/v1/namespaces/n/pods/p/attach", 501),
     ],
 )
