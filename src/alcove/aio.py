@@ -8,19 +8,41 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 
+def innermost(error: BaseException) -> BaseException:
+    """Give what failed first inside of groups: who waits for tasks wants the error, not the group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 @contextlib.asynccontextmanager
 async def open_background(*, name: str) -> AsyncIterator[Background]:
     """Yield a group whose tasks are cancelled and awaited when the block ends.
 
-    A task that fails ends the block with its error, as in ``asyncio.TaskGroup``; unlike there, leaving
-    the block does not wait for tasks that serve for ever.
+    A task that fails ends the block with its error; unlike in ``asyncio.TaskGroup``, leaving the block does
+    not wait for tasks that serve for ever, and an error that is alone comes without a group around it, the
+    block's own too.
     """
-    async with asyncio.TaskGroup() as group:
-        background = Background(group, name)
-        try:
-            yield background
-        finally:
-            background.cancel()
+    failure: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            background = Background(group, name)
+            try:
+                yield background
+            except (Exception, asyncio.CancelledError) as error:  # it is raised below
+                failure = error
+            finally:
+                background.cancel()
+    except BaseExceptionGroup as several:
+        alone = innermost(several) if _is_alone(several) else None
+        raise alone or several from several.__cause__
+    if failure is not None:
+        raise failure
+
+
+def _is_alone(group: BaseExceptionGroup[BaseException]) -> bool:
+    inner = group.exceptions[0]
+    return len(group.exceptions) == 1 and (not isinstance(inner, BaseExceptionGroup) or _is_alone(inner))
 
 
 class Background:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from alcove import errors
+from alcove import aio, errors
 from alcove.app.spaces.composition import ClusterChoice
 from alcove.app.up import debugging, explaining
 from alcove.app.up.composition import SpaceHub, open_space
@@ -164,11 +164,8 @@ async def _all(runs: Iterable[Any]) -> list[int]:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run, name="up") for run in runs]
-    except* errors.AlcoveError as failures:
-        first: BaseException = failures
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
+    except BaseExceptionGroup as failures:
+        raise aio.innermost(failures) from None
     return [task.result() for task in tasks]
 
 

@@ -109,9 +109,7 @@ class AgentWorker:
 
     def has(self, wanted: Wanted) -> bool:
         """Tell whether the container is as it is wanted, or will not be for a reason that was told."""
-        if self._refused is wanted:
-            return True
-        return self.settled is not None and self.settled.manifest == wanted.manifest.id
+        return self._refused is wanted or self.settled == _target(wanted)
 
     async def run(self) -> None:
         """Work until cancelled, through any loss of the connection."""
@@ -167,7 +165,7 @@ class AgentWorker:
 
     async def _bring(self, agent: AgentClient, wanted: Wanted) -> None:
         """Make the container as it is wanted; nothing when it is."""
-        target = Applied(wanted.manifest.id, planning.command_key(wanted.settings))
+        target = _target(wanted)
         before = self.settled or Applied(planning.UNKNOWN)
         held = agent.hello.state is State.HELD and self._extra is None and not wanted.settings.command.hold
         if (before == target and not held) or (wanted.settings.container is None and not held):
@@ -311,6 +309,11 @@ class AgentWorker:
                             self._tell(calls.CommandEnded(name, code))
         except LostError:
             return
+
+
+def _target(wanted: Wanted) -> Applied:
+    """Give what a container holds that is as it is wanted."""
+    return Applied(wanted.manifest.id, planning.command_key(wanted.settings))
 
 
 def _prefix(wanted: Wanted) -> str:

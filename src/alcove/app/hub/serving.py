@@ -44,19 +44,26 @@ class HubServer:
                 server.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one call; whatever is wrong with it ends this call and nothing else."""
         wire = Wire(_SocketStream(reader, writer), peer="the workstation")
         try:
-            try:
-                request = await wire.receive(calls.REQUEST)
-                await self._dispatch(request, wire)
-            except LostError:
-                return
-            except AlcoveError as error:
-                await wire.send(calls.Problem(error.message, error.cause, error.hint, True, error.exit_code))
-        except (LostError, OSError):
-            return
+            await self._dispatch(await wire.receive(calls.REQUEST), wire)
+        except Exception as group:  # the one place that keeps a call's errors from the others
+            error = aio.innermost(group)
+            with contextlib.suppress(OSError):
+                await self._tell(wire, error)
         finally:
             writer.close()
+
+    async def _tell(self, wire: Wire, error: BaseException) -> None:
+        """Tell the workstation why its call ended, if it is still there."""
+        if isinstance(error, LostError | OSError):
+            return
+        if isinstance(error, AlcoveError):
+            await wire.send(calls.Problem(error.message, error.cause, error.hint, True, error.exit_code))
+            return
+        _log.error("a call failed", exc_info=error)
+        await wire.send(calls.Problem("the hub failed", str(error), "its log has more", final=True))
 
     async def _dispatch(self, request: calls.Request, wire: Wire) -> None:
         match request:
