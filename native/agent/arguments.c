@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, DAY_S = 24 * 60 * 60, SHORTEST_RECOVERY_MS = 1000 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, DAY_S = 24 * 60 * 60, HOUR_MS = 60 * 60 * 1000, SHORTEST_RECOVERY_MS = 1000 };
 /* The last number of 32 bits is no user. */
 #define MOST_UID INT64_C(4294967294)
 
@@ -146,6 +146,56 @@ static struct arguments_fault take_admin(const char *name, const char *value, st
     return none;
 }
 
+/* Those that take no value; they are taken off the words before. */
+static bool take_flag(const char *name, struct arguments *arguments)
+{
+    struct choice_settings *settings = &arguments->session.application;
+    if (strcmp(name, "--image-entrypoint") == 0)
+        settings->image_entrypoint = true;
+    else if (strcmp(name, "--image-cmd") == 0)
+        settings->image_cmd = true;
+    else
+        return false;
+    return true;
+}
+
+static struct arguments_fault take_build(const char *name, const char *value, struct arguments *arguments)
+{
+    struct session_settings *settings = &arguments->session;
+    const char **text = NULL;
+    if (strcmp(name, "--session") == 0)
+        text = &settings->session;
+    else if (strcmp(name, "--directory") == 0)
+        text = &settings->application.directory;
+    else if (strcmp(name, "--port") != 0)
+        return refuse("unknown option", name);
+
+    if (value == NULL)
+        return refuse("a value is missing after", name);
+    if (text != NULL)
+        *text = value;
+    else if (!values_port(value, &settings->port))
+        return refuse("not a port:", value);
+    return none;
+}
+
+static struct arguments_fault take_run(const char *name, const char *value, struct arguments *arguments)
+{
+    struct choice_settings *settings = &arguments->session.application;
+    bool is_grace = strcmp(name, "--grace-ms") == 0;
+    if (!is_grace && strcmp(name, "--container") != 0)
+        return take_build(name, value, arguments);
+    if (value == NULL)
+        return refuse("a value is missing after", name);
+    if (is_grace && !values_number(value, DAY_MS, &settings->grace_ms))
+        return refuse("not a number of milliseconds, up to a day:", value);
+    if (!is_grace && !values_name(value))
+        return refuse("not a container's name:", value);
+    if (!is_grace)
+        settings->container = value;
+    return none;
+}
+
 static struct arguments_fault check_supervise(struct arguments *arguments)
 {
     struct supervise_settings *settings = &arguments->supervise;
@@ -189,12 +239,39 @@ static struct arguments_fault check_admin(struct arguments *arguments)
     return arguments->admin == NULL ? refuse("this is needed:", "--admin") : none;
 }
 
+static struct arguments_fault check_build(struct arguments *arguments)
+{
+    const struct session_settings *settings = &arguments->session;
+    if (settings->port == 0)
+        return refuse("this is needed:", "--port");
+    if (settings->session == NULL)
+        return refuse("this is needed:", "--session");
+    if (settings->application.directory == NULL)
+        return refuse("this is needed:", "--directory");
+    return none;
+}
+
+static struct arguments_fault check_run(struct arguments *arguments)
+{
+    struct choice_settings *settings = &arguments->session.application;
+    settings->arguments = arguments->command;
+    if (settings->container == NULL)
+        return refuse("this is needed:", "--container");
+    if (*settings->arguments != NULL && settings->image_cmd)
+        return refuse("no arguments belong beside", "--image-cmd");
+    if (*settings->arguments == NULL && !settings->image_entrypoint && !settings->image_cmd)
+        return refuse("a command is missing after", "--");
+    return check_build(arguments);
+}
+
+enum has_command { WITHOUT_COMMAND, WITH_COMMAND, MAYBE_COMMAND };
+
 struct word {
     const char *name;
     enum arguments_wish wish;
     take_option *take;
     struct arguments_fault (*check)(struct arguments *arguments);
-    bool has_command;
+    enum has_command has_command;
     int64_t seconds; /* unless others are given */
 };
 
@@ -219,20 +296,25 @@ static struct arguments_fault split_commands(char *words[], struct arguments *ar
 
 static struct arguments_fault parse_words(const struct word *word, char *words[], struct arguments *arguments)
 {
-    for (; *words != NULL && strcmp(*words, "--") != 0; words += 2) {
+    while (*words != NULL && strcmp(*words, "--") != 0) {
         if (is_help(*words)) {
             arguments->wish = ARGUMENTS_HELP;
             return none;
         }
+        if (word->wish == ARGUMENTS_RUN && take_flag(*words, arguments)) {
+            words++;
+            continue;
+        }
         struct arguments_fault fault = word->take(words[0], words[1], arguments);
         if (fault.message != NULL)
             return fault;
+        words += 2;
     }
-    if (word->has_command && *words == NULL)
+    if (word->has_command != WITHOUT_COMMAND && *words == NULL)
         return refuse("a command is missing: it comes after", "--");
-    if (word->has_command && words[1] == NULL)
+    if (word->has_command == WITH_COMMAND && words[1] == NULL)
         return refuse("a command is missing after", "--");
-    if (!word->has_command && *words != NULL)
+    if (word->has_command == WITHOUT_COMMAND && *words != NULL)
         return refuse("no command belongs here:", *words);
     arguments->command = words + 1;
     struct arguments_fault fault = word->wish == ARGUMENTS_PROXY ? split_commands(words + 1, arguments) : none;
@@ -242,18 +324,21 @@ static struct arguments_fault parse_words(const struct word *word, char *words[]
 struct arguments arguments_parse(char *argv[])
 {
     static const struct word words[] = {
-        {"supervise", ARGUMENTS_SUPERVISE, take_supervise, check_supervise, true, 0},
-        {"init", ARGUMENTS_INIT, take_init, check_init, true, 0},
-        {"proxy", ARGUMENTS_PROXY, take_exchange, check_exchange, true, 0},
-        {"await-proxy", ARGUMENTS_AWAIT_PROXY, take_admin, check_admin, false, 60},
-        {"drain", ARGUMENTS_DRAIN, take_admin, check_admin, false, 0},
+        {"supervise", ARGUMENTS_SUPERVISE, take_supervise, check_supervise, WITH_COMMAND, 0},
+        {"init", ARGUMENTS_INIT, take_init, check_init, WITH_COMMAND, 0},
+        {"proxy", ARGUMENTS_PROXY, take_exchange, check_exchange, WITH_COMMAND, 0},
+        {"await-proxy", ARGUMENTS_AWAIT_PROXY, take_admin, check_admin, WITHOUT_COMMAND, 60},
+        {"drain", ARGUMENTS_DRAIN, take_admin, check_admin, WITHOUT_COMMAND, 0},
+        {"run", ARGUMENTS_RUN, take_run, check_run, MAYBE_COMMAND, 0},
+        {"await-build", ARGUMENTS_AWAIT_BUILD, take_build, check_build, WITHOUT_COMMAND, 0},
     };
     struct arguments arguments = {
         .supervise = {.backoff_initial_ms = 100, .backoff_max_ms = 10000, .grace_ms = 10000},
+        .session = {.application = {.grace_ms = HOUR_MS}},
     };
     /* argv may be entirely empty: execve(2) allows it. */
     if (argv[0] == NULL || argv[1] == NULL) {
-        arguments.fault = refuse("what to do is missing:", "supervise, init, proxy, await-proxy or drain");
+        arguments.fault = refuse("what to do is missing:", "supervise, init, proxy, await-proxy, drain, run or await-build");
         return arguments;
     }
     if (is_help(argv[1])) {

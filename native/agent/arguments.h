@@ -4,6 +4,7 @@
 
 #include "exchange.h"
 #include "redirect.h"
+#include "session.h"
 #include "supervise.h"
 
 #define ARGUMENTS_USAGE                                                                                   \
@@ -42,7 +43,19 @@
     "       alcove-agent drain --admin PATH [--seconds N]\n"                                             \
     "\n"                                                                                                  \
     "Has the Envoy with this admin socket send its callers elsewhere: every answer ends its connection, and\n" \
-    "it is not ready any more. Then waits N seconds (0), or until that Envoy is gone.\n"
+    "it is not ready any more. Then waits N seconds (0), or until that Envoy is gone.\n"                 \
+    "\n"                                                                                                  \
+    "In containers of sessions:\n"                                                                        \
+    "\n"                                                                                                  \
+    "       alcove-agent await-build --port N --session ID --directory PATH\n"                            \
+    "       alcove-agent run --port N --session ID --directory PATH --container NAME [OPTION]... -- [WORD]...\n" \
+    "\n"                                                                                                  \
+    "Both listen for hubs at this port of the loopback. await-build ends when the image is there; run keeps\n" \
+    "the container's files and command as hubs say. WORDs are the command, but for:\n"                    \
+    "\n"                                                                                                  \
+    "  --image-entrypoint                 the image's ENTRYPOINT comes before them\n"                     \
+    "  --image-cmd                        the image's CMD takes their place\n"                            \
+    "  --grace-ms N                       time between SIGTERM and SIGKILL when the container ends (an hour)\n"
 
 struct arguments_fault {
     const char *message; /* null when there is none */
@@ -55,6 +68,8 @@ enum arguments_wish {
     ARGUMENTS_PROXY,
     ARGUMENTS_AWAIT_PROXY,
     ARGUMENTS_DRAIN,
+    ARGUMENTS_RUN,
+    ARGUMENTS_AWAIT_BUILD,
     ARGUMENTS_HELP,
 };
 
@@ -68,6 +83,7 @@ struct arguments {
     struct redirect_settings redirect;
     const char *admin; /* of await-proxy and drain */
     int64_t seconds;   /* of these too */
+    struct session_settings session; /* of run and await-build */
     struct arguments_fault fault; /* the rest means nothing when there is one */
 };
 

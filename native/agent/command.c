@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,14 +107,33 @@ static int execute(char *const argv[])
     return refused(argv[0], try_execute(argv[0], argv));
 }
 
-static _Noreturn void become_command(char *const argv[], bool has_terminal, int report)
+/* Gives 0, or an exit code. */
+static int prepare(const struct command_settings *settings)
+{
+    for (int number = STDIN_FILENO; settings->streams != NULL && number <= STDERR_FILENO; number++)
+        if (dup2(settings->streams[number], number) < 0) {
+            log_errno("cannot set up a stream");
+            return COMMAND_FAULT;
+        }
+    if (settings->environment != NULL)
+        environ = (char **)(uintptr_t)settings->environment;
+    if (settings->workdir != NULL && *settings->workdir != '\0' && chdir(settings->workdir) != 0) {
+        log_errno("cannot start %s in %s", settings->argv[0], settings->workdir);
+        return COMMAND_NOT_EXECUTABLE;
+    }
+    return 0;
+}
+
+static _Noreturn void become_command(const struct command_settings *settings, int report)
 {
     if (setpgid(0, 0) != 0)
         log_errno("cannot make a process group");
-    if (has_terminal)
+    if (settings->has_terminal)
         terminal_give_to(getpid());
     signals_by_default();
-    int code = execute(argv);
+    int code = prepare(settings);
+    if (code == 0)
+        code = execute(settings->argv);
     unsigned char byte = (unsigned char)code;
     if (write(report, &byte, sizeof byte) < 0)
         log_errno("cannot report to the supervisor");
@@ -141,14 +161,14 @@ static struct command await_execution(pid_t process, int report)
     return (struct command){.code = code};
 }
 
-struct command command_start(char *const argv[], bool has_terminal)
+struct command command_start(const struct command_settings *settings)
 {
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0)
         return fault("pipe");
     pid_t process = fork();
     if (process == 0)
-        become_command(argv, has_terminal, report[1]);
+        become_command(settings, report[1]);
     if (process < 0) {
         struct command failed = fault("fork");
         (void)close(report[0]);

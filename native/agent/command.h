@@ -13,11 +13,19 @@ struct command {
     int code;      /* why, when it did not: one of the codes above. The reason has been logged. */
 };
 
+struct command_settings {
+    char *const *argv;        /* ends with a null pointer; at least one element */
+    char *const *environment; /* null: ours */
+    const char *workdir;      /* null or empty: ours */
+    const int *streams;       /* what its standard ones are; null: ours */
+    bool has_terminal;
+};
+
 /*
- * Starts argv[0], looked up in PATH unless it has a slash, as the leader of a process group of its own,
+ * Starts argv[0], looked up in its PATH unless it has a slash, as the leader of a process group of its own,
  * with clean signals and, if has_terminal, as the terminal's foreground. Returns when the kernel has
- * executed it or refused to.
+ * executed it or refused to. A reason why not goes to its own standard error.
  */
-struct command command_start(char *const argv[], bool has_terminal);
+struct command command_start(const struct command_settings *settings);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/timerfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -105,7 +106,8 @@ static void describe_refusal(const struct exchange *self, char reason[REASON_BYT
 static bool keep(const struct exchange *self, const char *file, const char *content, size_t length,
                  char reason[REASON_BYTES])
 {
-    if (files_replace(self->settings->identity, file, content, length))
+    struct files_content kept = {content, length, S_IRUSR | S_IWUSR | S_IRGRP};
+    if (files_replace(self->settings->identity, file, &kept))
         return true;
     (void)snprintf(reason, REASON_BYTES, "cannot write %s/%s: %s", self->settings->identity, file, strerror(errno));
     return false;

@@ -7,28 +7,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool write_all(int file, const char *content, size_t length)
+bool files_write(int file, const void *content, size_t length)
 {
+    const char *at = content;
     while (length > 0) {
-        ssize_t written = write(file, content, length);
+        ssize_t written = write(file, at, length);
         if (written < 0 && errno != EINTR)
             return false;
         if (written > 0) {
-            content += written;
+            at += written;
             length -= (size_t)written;
         }
     }
     return true;
 }
 
-static bool create(int place, const char *name, const char *content, size_t length)
+static bool create(int place, const char *name, const struct files_content *content)
 {
     /* One that was left behind may be of another user: it can be removed, but not written. */
     (void)unlinkat(place, name, 0);
     int file = openat(place, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (file < 0)
         return false;
-    bool written = write_all(file, content, length) && fchmod(file, S_IRUSR | S_IWUSR | S_IRGRP) == 0;
+    bool written = files_write(file, content->bytes, content->length) && fchmod(file, content->mode) == 0;
     int error = errno;
     bool closed = close(file) == 0;
     if (!written)
@@ -36,7 +37,7 @@ static bool create(int place, const char *name, const char *content, size_t leng
     return written && closed;
 }
 
-static bool replace_in(int place, const char *name, const char *content, size_t length)
+static bool replace_in(int place, const char *name, const struct files_content *content)
 {
     char fresh[NAME_MAX + 1];
     int printed = snprintf(fresh, sizeof fresh, ".%s.new", name);
@@ -44,7 +45,7 @@ static bool replace_in(int place, const char *name, const char *content, size_t 
         errno = ENAMETOOLONG;
         return false;
     }
-    if (create(place, fresh, content, length) && renameat(place, fresh, place, name) == 0)
+    if (create(place, fresh, content) && renameat(place, fresh, place, name) == 0)
         return true;
     int error = errno;
     (void)unlinkat(place, fresh, 0);
@@ -59,12 +60,12 @@ bool files_have_directory(const char *path)
     return chmod(path, 0770) == 0; /* whatever the umask is */
 }
 
-bool files_replace(const char *directory, const char *name, const char *content, size_t length)
+bool files_replace(const char *directory, const char *name, const struct files_content *content)
 {
     int place = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (place < 0)
         return false;
-    bool replaced = replace_in(place, name, content, length);
+    bool replaced = replace_in(place, name, content);
     int error = errno;
     (void)close(place); /* only looked up in */
     errno = error;

@@ -11,11 +11,20 @@
  */
 bool files_have_directory(const char *path);
 
+struct files_content {
+    const void *bytes;
+    size_t length;
+    mode_t mode; /* of the file */
+};
+
 /*
- * Makes the file have this content, for its owner and to be read by its group: a reader sees the old content
- * or the new one, and who watches the directory sees one renaming. False, with errno, when it stays as it was.
+ * Makes the file have this content: a reader sees the old content or the new one, and who watches the directory
+ * sees one renaming. False, with errno, when it stays as it was.
  */
-bool files_replace(const char *directory, const char *name, const char *content, size_t length);
+bool files_replace(const char *directory, const char *name, const struct files_content *content);
+
+/* Writes all of it. False, with errno. */
+bool files_write(int file, const void *content, size_t length);
 
 /* Reads at most size bytes. Gives how many, or -1 and errno; EFBIG when there are more. */
 ssize_t files_read(const char *path, char *content, size_t size);

@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,6 +53,32 @@ void log_line(const char *format, ...)
     append(&line, format, values);
     va_end(values);
     send(&line);
+}
+
+void log_tell(const char *format, ...)
+{
+    struct line line = {.length = 0};
+    va_list values;
+    append_text(&line, "[alcove] ");
+    va_start(values, format);
+    append(&line, format, values);
+    va_end(values);
+    send(&line);
+}
+
+void log_copy(int descriptor, const unsigned char *content, size_t length)
+{
+    struct pollfd reader = {.fd = descriptor, .events = POLLOUT};
+    while (length > 0 && poll(&reader, 1, PATIENCE_MS) == 1 && (reader.revents & POLLOUT) != 0) {
+        /* That much a pipe takes without waiting. */
+        ssize_t written = write(descriptor, content, length < PIPE_BUF ? length : PIPE_BUF);
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        if (written > 0) {
+            content += written;
+            length -= (size_t)written;
+        }
+    }
 }
 
 void log_errno(const char *format, ...)

@@ -2,6 +2,7 @@
 #include "arguments.h"
 #include "log.h"
 #include "roles.h"
+#include "session.h"
 #include "supervise.h"
 
 #include <string.h>
@@ -34,6 +35,10 @@ int main(int argc, char *argv[])
         return roles_await_proxy(arguments.admin, arguments.seconds);
     case ARGUMENTS_DRAIN:
         return roles_drain(arguments.admin, arguments.seconds);
+    case ARGUMENTS_RUN:
+        return session_run(&arguments.session);
+    case ARGUMENTS_AWAIT_BUILD:
+        return session_await_build(&arguments.session, argv[0]);
     case ARGUMENTS_HELP:
         return print_usage(STDOUT_FILENO, 0);
     default:

@@ -128,7 +128,7 @@ static int run_nft(const char *rules, size_t length)
         log_errno("cannot hand the rules to nft");
         return COMMAND_FAULT;
     }
-    struct command command = command_start(argv, false);
+    struct command command = command_start(&(struct command_settings){.argv = argv});
     return command.process == 0 ? command.code : wait_for(command.process);
 }
 

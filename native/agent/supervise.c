@@ -98,7 +98,8 @@ static void note_end(struct supervisor *self, int status)
 /* False when the command did not start. */
 static bool start(struct supervisor *self)
 {
-    struct command command = command_start(self->settings->command, self->has_terminal);
+    struct command_settings settings = {.argv = self->settings->command, .has_terminal = self->has_terminal};
+    struct command command = command_start(&settings);
     self->now = self->started_at = self->companion_at = clock_monotonic_ms();
     self->companion = 0; /* the last one's companion is gone, or cannot be killed */
     self->asked_until = -1;

@@ -13,14 +13,21 @@ bool tree_adopt_orphans(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 || getpid() == 1;
 }
 
+pid_t tree_reap_one(int *status)
+{
+    pid_t ended;
+    do
+        ended = waitpid(-1, status, WNOHANG);
+    while (ended < 0 && errno == EINTR);
+    return ended;
+}
+
 struct tree_reaped tree_reap(pid_t command, pid_t companion)
 {
     struct tree_reaped reaped = {.command_ended = false};
     for (;;) {
         int status = 0;
-        pid_t ended = waitpid(-1, &status, WNOHANG);
-        if (ended < 0 && errno == EINTR)
-            continue;
+        pid_t ended = tree_reap_one(&status);
         reaped.children_left = ended == 0;
         if (ended <= 0)
             return reaped;

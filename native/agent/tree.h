@@ -26,6 +26,9 @@ bool tree_adopt_orphans(void);
 /* Reaps what has ended so far, without waiting. Tells of these two, which are 0 when there is none. */
 struct tree_reaped tree_reap(pid_t command, pid_t companion);
 
+/* Reaps one that has ended: gives its process, 0 when none has, -1 when we have no child. */
+pid_t tree_reap_one(int *status);
+
 /*
  * Kills the children we have now; those they leave become ours and need another call. Without a usable
  * /proc they cannot be listed: then as PID 1 all processes there are, else the process group. One that

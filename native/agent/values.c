@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { MOST_PORTS = 65535 };
+enum { MOST_PORTS = 65535, MOST_NAME = 253 };
 
 static bool read_number(const char *text, size_t length, int64_t max, int64_t *number)
 {
@@ -62,4 +62,11 @@ bool values_fetch(const char *text, struct exchange_fetch *fetch)
         return false;
     *fetch = (struct exchange_fetch){.path = text, .path_length = (int)(equals - text), .file = file};
     return true;
+}
+
+bool values_name(const char *text)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t length = strlen(text);
+    return length > 0 && length <= MOST_NAME && *text != '.' && strspn(text, allowed) == length;
 }

@@ -16,4 +16,7 @@ bool values_port_pair(const char *text, uint16_t *outbound, uint16_t *inbound);
 /* URLPATH=FILE. The file's name has no slash and no dot at its start: those are ours. Points into the text. */
 bool values_fetch(const char *text, struct exchange_fetch *fetch);
 
+/* A name that can be part of a file's: 1 to 253 letters, digits, "-", "_" and "."; no dot at its start. */
+bool values_name(const char *text);
+
 #endif

@@ -5,7 +5,7 @@
     Namespaces ──► facts ──► SpaceFacts ─┐
                                          ▼
     AdmissionReview ──► review ──► inject: judge ──► Skipped (and why)
-           ▲               │           └──► containers, probes, ports, names ──► Injected pod
+           ▲               │           └──► sessions, containers, probes, names ──► Injected pod
            │               └── patches (pod, injected pod) ──► JSON patch
         server ◄── certificates (made and rotated; their authority goes into *configuration*)
            ▲               │
@@ -28,4 +28,6 @@ the two:
   is the host's.
 * ``alcove-proxy`` is a native sidecar: it starts before the user's containers, ends after them, and lets Jobs
   finish.
+* ``alcove-build``, in pods of sessions, waits until the pod's image is built. It needs no right, and comes in
+  pods without a proxy too.
 """

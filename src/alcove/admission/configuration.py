@@ -1,8 +1,9 @@
 """The MutatingWebhookConfiguration: which requests the API server sends here, and what if nobody answers.
 
 It fails open, after two seconds at most: a control plane that is down costs injection, never a pod. The
-opt-out is a label, so that the selector skips such pods without a call. ``IfNeeded`` asks again when another
-webhook changed the pod after us: the order of init containers has to hold in the end.
+opt-out of the proxy is a label, which the selector sees: a pod that has it is asked about by an entry of its
+own, since it may be of a session, whose image has to be built all the same. ``IfNeeded`` asks again when
+another webhook changed the pod after us: the order of init containers has to hold in the end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from alcove.admission.review import API_VERSION
 
 NAME = "alcove"
 WEBHOOK = "pods.admission.alcove.dev"
+SESSIONS_WEBHOOK = "sessions.admission.alcove.dev"
+"""The entry for pods that want no proxy; they share a path, since the pod itself says what it wants."""
 PATH = "/inject"
 _SECONDS = 2
 
@@ -45,8 +48,7 @@ class UrlTarget:
 def render_configuration(target: ServiceTarget | UrlTarget, bundle: bytes, *, name: str = NAME) -> Object:
     """Give the object; ``bundle`` holds the PEM certificates to trust."""
     version = API_VERSION.rpartition("/")[2]
-    webhook = {
-        "name": WEBHOOK,
+    shared = {
         "admissionReviewVersions": [version],
         "clientConfig": {**_client(target), "caBundle": base64.b64encode(bundle).decode()},
         "rules": [
@@ -61,19 +63,21 @@ def render_configuration(target: ServiceTarget | UrlTarget, bundle: bytes, *, na
         "failurePolicy": "Ignore",
         "matchPolicy": "Equivalent",
         "namespaceSelector": {"matchLabels": {markers.SPACE_LABEL: "true"}},
-        "objectSelector": {
-            "matchExpressions": [{"key": markers.NO_PROXY_LABEL, "operator": "NotIn", "values": ["true"]}]
-        },
         "reinvocationPolicy": "IfNeeded",
         "sideEffects": "None",
         "timeoutSeconds": _SECONDS,
     }
+    entries = ((WEBHOOK, "NotIn"), (SESSIONS_WEBHOOK, "In"))
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
         "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "alcove"}},
-        "webhooks": [webhook],
+        "webhooks": [{"name": each, **shared, "objectSelector": _opted_out(how)} for each, how in entries],
     }
+
+
+def _opted_out(operator: str) -> Object:
+    return {"matchExpressions": [{"key": markers.NO_PROXY_LABEL, "operator": operator, "values": ["true"]}]}
 
 
 def _client(target: ServiceTarget | UrlTarget) -> Object:

@@ -1,9 +1,11 @@
-"""Our two containers and their volumes, as they have to be in every injected pod.
+"""Our containers and their volumes, as they have to be in every injected pod, and in those of sessions.
 
-Both run programs of their own image: the same static agent fetches the pod's certificate, redirects,
+All run programs of their own image: the same static agent fetches the pod's certificate, redirects,
 supervises Envoy, and waits for it. All it must know it is told by its arguments; about Envoy, whose bootstrap
 comes as a variable, it decides nothing. ``alcove-init`` runs as root with the proxy's group and no capability
 but NET_ADMIN: so what it leaves for the proxy is readable by that group.
+``alcove-build``, in pods of sessions, passes the strictest Pod Security level: it waits for the pod's image,
+and writes into one volume.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import msgspec
 from alcove.admission.bootstrap import Places, render_exchange_bootstrap, render_proxy_bootstrap
 from alcove.admission.identities import CERTIFICATE_PATH, TRUST_PATH
 from alcove.admission.issuing import AUDIENCE
-from alcove.admission.markers import IDENTITY, INIT, MASK, PROXY, RUN, TOKEN, Object
+from alcove.admission.markers import BUILD, IDENTITY, INIT, MASK, PROXY, RUN, SESSION, TOKEN, Object
 from alcove.admission.messages import Body
 from alcove.admission.probes import Check
 from alcove.admission.settings import InjectionSettings, Resources
 from alcove.admission.upstreams import CERTIFICATE, TRUST
 from alcove.admission.variables import HOST_IP, POD_IP, reference, render_variables
+from alcove.sessions.ids import SessionId
 
 AGENT = "/opt/alcove/bin/alcove-agent"
 ENVOY = "/opt/alcove/bin/envoy"
@@ -41,6 +44,8 @@ _TOKEN_FILE = "token"  # noqa: S105  # a name
 FIRST_EXCHANGE = f"{_IDENTITY_PATH}/exchange.sock"
 PLACES = Places(_IDENTITY_PATH, exchange=FIRST_EXCHANGE, admin=f"{_RUN_PATH}/admin.sock")
 """One exchange after the other, at the same place: so that one bootstrap serves before a proxy and in it."""
+_MASK = {"medium": "Memory", "sizeLimit": "1Mi"}
+_MASKED: Object = {"name": MASK, "mountPath": ACCOUNT_PATH, "readOnly": True}
 _DRAIN_SECONDS = 604_800
 """A listener that changes keeps its connections for a week: the kinds of ports are part of it."""
 
@@ -93,6 +98,34 @@ def render_proxy(settings: InjectionSettings, resources: Resources, *, checks: S
     }
 
 
+def render_build(settings: InjectionSettings, session: SessionId, resources: Resources) -> Object:
+    """Give ``alcove-build``: it ends when the image of the session's containers is on the node."""
+    parts = settings.session
+    return {
+        "name": BUILD,
+        "image": settings.images.proxy,
+        "imagePullPolicy": settings.images.pull_policy,
+        "command": [
+            *(AGENT, "await-build", "--port", str(parts.build_port), "--session", session),
+            *("--directory", parts.directory),
+        ],
+        "resources": resources.render(),
+        "securityContext": {
+            **_security(user=settings.uid, group=settings.uid),
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": SESSION, "mountPath": parts.directory}, _MASKED],
+    }
+
+
+def render_session_volumes() -> list[Object]:
+    """Give the volumes of a session's pod; the first is on the disk, where nobody's files are sticky."""
+    return [
+        {"name": SESSION, "emptyDir": {}},
+        {"name": MASK, "emptyDir": dict(_MASK)},
+    ]
+
+
 def init_command(settings: InjectionSettings, *, redirect: bool, node: str = "") -> list[str]:
     """Give what fetches a certificate with the exchange's bootstrap, and redirects if it is asked to.
 
@@ -125,7 +158,7 @@ def render_volumes() -> list[Object]:
         {"name": TOKEN, "projected": {"sources": [{"serviceAccountToken": token}]}},
         {"name": IDENTITY, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
         {"name": RUN, "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
-        {"name": MASK, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+        {"name": MASK, "emptyDir": dict(_MASK)},
     ]
 
 
@@ -179,5 +212,5 @@ def _mounts() -> list[Object]:
     return [
         {"name": TOKEN, "mountPath": _TOKEN_PATH, "readOnly": True},
         {"name": IDENTITY, "mountPath": IDENTITY_VOLUME_PATH},
-        {"name": MASK, "mountPath": ACCOUNT_PATH, "readOnly": True},
+        _MASKED,
     ]

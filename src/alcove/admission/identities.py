@@ -1,8 +1,9 @@
 """How pods get certificates and trust over HTTPS: /identity/certificate and /identity/trust.
 
 Answers: 200 with a file of secrets and how long it is good (``Cache-Control: max-age``), 401 for a token that
-is refused, 403 for one that is not a pod's, 413 for a body (none is wanted), 503 where it cannot be said now.
-The text of a refusal says why, on one line. Tokens and keys are in no log and no text.
+is refused, 403 for one that is not a pod's, or of a pod outside of spaces, 413 for a body (none is wanted),
+503 where it cannot be said now. The text of a refusal says why, on one line. Tokens and keys are in no log
+and no text.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ _REVIEW_SECONDS = 5.0
 _LONGEST_TOKEN = 7_000
 """Characters; aiohttp takes headers of 8190, and the tokens of service accounts have about a thousand."""
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
-_STATUS = {Refusal.NOT_AUTHENTIC: 401, Refusal.NOT_OF_A_POD: 403, Refusal.UNAVAILABLE: 503}
+_STATUS = {
+    Refusal.NOT_AUTHENTIC: 401,
+    Refusal.NOT_OF_A_POD: 403,
+    Refusal.ELSEWHERE: 403,
+    Refusal.UNAVAILABLE: 503,
+}
 
 _log = logging.getLogger(__name__)
 

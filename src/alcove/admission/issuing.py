@@ -5,8 +5,9 @@ server says whose it is (TokenReview), and what it says is read here, strictly. 
 token counts, so nobody can ask for another pod's certificate. The answer is a file of secrets as Envoy reads
 them.
 
-A certificate says the pod as ``spiffe://alcove/POD_UID/NAMESPACE/POD_NAME``, serves for clients only, and
-ends soon: there is no list of revoked ones.
+A certificate says the pod as ``spiffe://alcove/POD_UID/NAMESPACE/POD_NAME`` and nothing else, so it is good
+towards those alone who read that. It ends soon: there is no list of revoked ones. Pods of spaces get one, and
+Alcove's own.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Refusal(Enum):
 
     NOT_AUTHENTIC = "the token is not one that the cluster made for this audience"
     NOT_OF_A_POD = "the token is not bound to a pod"
+    ELSEWHERE = "only pods of spaces, and Alcove's own, get certificates"
     UNAVAILABLE = "the token cannot be looked at now"
 
 

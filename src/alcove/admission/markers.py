@@ -11,16 +11,25 @@ Object = dict[str, Any]
 INIT = "alcove-init"
 PROXY = "alcove-proxy"
 CONTAINERS = (INIT, PROXY)
-"""Our containers, in the order in which they must start."""
+"""Our containers of every pod that is injected, in the order in which they must start."""
+BUILD = "alcove-build"
+"""In pods of a session, after the other two: it waits until the pod's image is built."""
+RESERVED = (*CONTAINERS, BUILD)
+"""The names of all our containers."""
 
 TOKEN = "alcove-token"  # noqa: S105  # a volume's name
 IDENTITY = "alcove-identity"
 RUN = "alcove-run"
 MASK = "alcove-mask"
 VOLUMES = (TOKEN, IDENTITY, RUN, MASK)
+SESSION = "alcove-session"
+SESSION_VOLUMES = (SESSION, MASK)
 
 INJECTED_LABEL = "alcove.dev/injected"
 VERSION_ANNOTATION = "alcove.dev/injected-version"
+SESSION_LABEL = "alcove.dev/session"
+BUILD_LABEL = "alcove.dev/build"
+"""Labels of a session's pods: the session's id, and the number of the build that they run."""
 SPACE_LABEL = "azds.io/space"
 PARENT_LABEL = "azds.io/parent-space"
 NO_PROXY_LABEL = "azds.io/no-proxy"
@@ -57,7 +66,12 @@ def is_marked(pod: Mapping[str, Any]) -> bool:
     return labels_of(pod).get(INJECTED_LABEL) == "true"
 
 
+def is_of_session(pod: Mapping[str, Any]) -> bool:
+    """Tell whether a pod says of itself that it got the parts of a session's pods."""
+    return SESSION_LABEL in labels_of(pod)
+
+
 def users_containers(spec: Mapping[str, Any]) -> list[Object]:
     """Give the init and app containers of a pod that are not ours."""
     every = [*sequence(spec, "initContainers"), *sequence(spec, "containers")]
-    return [container for container in every if container.get("name") not in CONTAINERS]
+    return [container for container in every if container.get("name") not in RESERVED]

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from alcove.admission import markers
-from alcove.admission.bounds import amounts_of, fit
+from alcove.admission.bounds import Bounds, amounts_of, fit
 from alcove.admission.facts import SpaceFacts
 from alcove.admission.quantities import parse_quantity
 from alcove.admission.settings import InjectionSettings, Resources
@@ -44,6 +44,12 @@ def share_resources(pod: Mapping[str, Any], facts: SpaceFacts, settings: Injecti
     """Give what our containers get in a pod of the space."""
     proxy, warnings = proxy_resources(pod, settings.proxy_resources)
     return Shares(fit(settings.init_resources, facts.bounds), fit(proxy, facts.bounds), warnings)
+
+
+def share_build(pod: Mapping[str, Any], facts: SpaceFacts, settings: InjectionSettings) -> Resources:
+    """Give what ``alcove-build`` gets in a pod of the space: it runs alone, so the pod's budget bounds it."""
+    budget = amounts_of(markers.mapping(pod, "spec", "resources", "requests"))
+    return fit(fit(settings.build_resources, facts.bounds), Bounds(most=budget))
 
 
 def proxy_resources(pod: Mapping[str, Any], defaults: Resources) -> tuple[Resources, tuple[str, ...]]:

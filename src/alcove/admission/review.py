@@ -130,7 +130,7 @@ def _concerns_us(request: Mapping[str, object]) -> bool:
 
 def _left(skipped: Skipped) -> Answer:
     told = () if skipped.verdict.is_silent else (f"not injected: {skipped}",)
-    return Answer((), told, f"skipped: {skipped.verdict.name}")
+    return Answer((), (*told, *skipped.warnings), f"skipped: {skipped.verdict.name}")
 
 
 def _shown(text: str) -> str:

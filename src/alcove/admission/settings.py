@@ -19,6 +19,7 @@ class Resources:
 
 
 INIT_RESOURCES = Resources({"cpu": "10m", "memory": "16Mi"}, {"cpu": "500m", "memory": "128Mi"})
+BUILD_RESOURCES = Resources({"cpu": "10m", "memory": "16Mi"}, {"cpu": "500m", "memory": "64Mi"})
 PROXY_RESOURCES = Resources({"cpu": "20m", "memory": "48Mi"}, {"cpu": "500m", "memory": "256Mi"})
 
 
@@ -66,6 +67,18 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionParts:
+    """Where the agents of a session's pods are, and listen: on the pod's loopback alone."""
+
+    directory: str = "/.alcove"
+    """The volume in which ``alcove-build`` leaves the agent and what it was told."""
+    build_port: int = 15080
+    """Where ``alcove-build`` awaits the image."""
+    agents_port: int = 15090
+    """Where the agent of the first container listens; the next one's port is one more."""
+
+
+@dataclass(frozen=True, slots=True)
 class InjectionSettings:
     """Everything that injected containers need to be told."""
 
@@ -81,6 +94,8 @@ class InjectionSettings:
     ports: ProxyPorts = field(default_factory=ProxyPorts)
     init_resources: Resources = INIT_RESOURCES
     proxy_resources: Resources = PROXY_RESOURCES
+    session: SessionParts = field(default_factory=SessionParts)
+    build_resources: Resources = BUILD_RESOURCES
     concurrency: int = 1
     """The threads by which an Envoy serves."""
     uid: int = 57417

@@ -29,15 +29,18 @@ def make_authority(now: float, ends: float) -> KeyPair:
 def make_server(authority: KeyPair, now: float, ends: float, *, names: Sequence[str]) -> KeyPair:
     """Make the certificate of a server that is reached by ``names`` (DNS names and addresses)."""
     alternatives = [pki.general_name(name) for name in names]
-    usage = ExtendedKeyUsageOID.SERVER_AUTH
-    return _make_leaf(authority, (now, ends), "alcove", alternatives=alternatives, usage=usage)
+    usages = (ExtendedKeyUsageOID.SERVER_AUTH,)
+    return _make_leaf(authority, (now, ends), "alcove", alternatives=alternatives, usages=usages)
 
 
 def make_client(authority: KeyPair, now: float, ends: float, *, uri: str) -> KeyPair:
-    """Make the certificate of a client that is known by ``uri``; its common name is nobody's."""
+    """Make the certificate of a pod that is known by ``uri``; its common name is nobody's.
+
+    A builder serves with it. It is for no DNS name, so who checks names takes nobody for a server by it.
+    """
     alternatives = [x509.UniformResourceIdentifier(uri)]
-    usage = ExtendedKeyUsageOID.CLIENT_AUTH
-    return _make_leaf(authority, (now, ends), "alcove-proxy", alternatives=alternatives, usage=usage)
+    usages = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
+    return _make_leaf(authority, (now, ends), "alcove-proxy", alternatives=alternatives, usages=usages)
 
 
 def check_pair(pair: KeyPair) -> None:
@@ -57,7 +60,7 @@ def _make_leaf(
     common: str,
     *,
     alternatives: Sequence[x509.GeneralName],
-    usage: x509.ObjectIdentifier,
+    usages: Sequence[x509.ObjectIdentifier],
 ) -> KeyPair:
     issuer, signer = _load(authority)
     key = pki.new_key()
@@ -65,7 +68,7 @@ def _make_leaf(
         pki.begin_certificate(_name(common), issuer.subject, key.public_key(), span)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(pki.key_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
         )

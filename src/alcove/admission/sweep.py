@@ -13,6 +13,7 @@ from typing import Any
 
 from alcove.admission import markers
 from alcove.admission.facts import SpaceFacts
+from alcove.admission.sessions import find_session
 from alcove.admission.settings import InjectionSettings
 from alcove.admission.verdicts import Skipped, judge
 
@@ -75,13 +76,16 @@ def _look_at(
 def _judged(
     pod: Mapping[str, Any], facts: SpaceFacts, settings: InjectionSettings
 ) -> tuple[Cause, str] | None:
+    if not markers.is_of_session(pod) and find_session(pod, facts.name).tag is not None:
+        return Cause.NOT_ASKED, "it is of a session, and nobody builds its image"
     if not markers.is_marked(pod):
         skipped = judge(pod, facts, settings)
         if skipped is None:
             return Cause.NOT_ASKED, ""
         return _excluded(skipped)
     inits = markers.sequence(markers.mapping(pod, "spec"), "initContainers")
-    if tuple(one.get("name") for one in inits[: len(markers.CONTAINERS)]) != markers.CONTAINERS:
+    wanted = markers.RESERVED if markers.is_of_session(pod) else markers.CONTAINERS
+    if tuple(one.get("name") for one in inits[: len(wanted)]) != wanted:
         return Cause.OUT_OF_ORDER, ""
     version = str(markers.annotations_of(pod).get(markers.VERSION_ANNOTATION, ""))
     return (Cause.OUTDATED, version) if version != settings.version else None

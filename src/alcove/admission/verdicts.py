@@ -48,6 +48,8 @@ class Skipped:
     verdict: Verdict
     detail: str = ""
     """What exactly, where the verdict leaves it open."""
+    warnings: tuple[str, ...] = ()
+    """What else its author should know."""
 
     def __str__(self) -> str:
         return f"{self.verdict.value} ({self.detail})" if self.detail else self.verdict.value
@@ -62,19 +64,25 @@ def judge(pod: Mapping[str, Any], facts: SpaceFacts, settings: InjectionSettings
     return next((skipped for skipped in found if skipped is not None), None)
 
 
+def judge_session(pod: Mapping[str, Any]) -> Skipped | None:
+    """Give the reason for which a pod cannot be of a session, whatever its images; None when it can be."""
+    # The agents listen on the pod's loopback, which has to be the pod's own.
+    return _mirrored(pod) or _on_host(pod) or _windows(pod)
+
+
 def _asked(pod: Mapping[str, Any], _facts: SpaceFacts, _settings: InjectionSettings) -> Skipped | None:
     return Skipped(Verdict.NO_PROXY) if markers.labels_of(pod).get(markers.NO_PROXY_LABEL) == "true" else None
 
 
-def _mirrored(pod: Mapping[str, Any], _facts: SpaceFacts, _settings: InjectionSettings) -> Skipped | None:
+def _mirrored(pod: Mapping[str, Any], *_: object) -> Skipped | None:
     return Skipped(Verdict.MIRROR_POD) if markers.MIRROR_ANNOTATION in markers.annotations_of(pod) else None
 
 
-def _on_host(pod: Mapping[str, Any], _facts: SpaceFacts, _settings: InjectionSettings) -> Skipped | None:
+def _on_host(pod: Mapping[str, Any], *_: object) -> Skipped | None:
     return Skipped(Verdict.HOST_NETWORK) if markers.mapping(pod, "spec").get("hostNetwork") else None
 
 
-def _windows(pod: Mapping[str, Any], _facts: SpaceFacts, _settings: InjectionSettings) -> Skipped | None:
+def _windows(pod: Mapping[str, Any], *_: object) -> Skipped | None:
     spec = markers.mapping(pod, "spec")
     selector = markers.mapping(spec, "nodeSelector")
     named = markers.mapping(spec, "os").get("name") == "windows"
@@ -117,7 +125,8 @@ def _named(pod: Mapping[str, Any], _facts: SpaceFacts, _settings: InjectionSetti
         inits = [one.get("name") for one in markers.sequence(spec, "initContainers")]
         volumes = [one.get("name") for one in markers.sequence(spec, "volumes")]
         taken += [name for name in inits if name in markers.CONTAINERS]
-        taken += [name for name in volumes if name in markers.VOLUMES]
+        shared = markers.SESSION_VOLUMES if markers.is_of_session(pod) else ()
+        taken += [name for name in volumes if name in markers.VOLUMES and name not in shared]
     return Skipped(Verdict.NAME_TAKEN, str(taken[0])) if taken else None
 
 

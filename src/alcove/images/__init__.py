@@ -2,5 +2,5 @@
 
 *programs* finds the agent and Envoy. An archive is made without Docker and without a base image: *trees*
 says which files of this machine an image consists of, *closure* which shared libraries its programs load,
-*recipes* which layers the two images have, *layout* writes them, the same bytes for the same files.
+*recipes* which layers the three images have, *layout* writes them, the same bytes for the same files.
 """

@@ -93,10 +93,12 @@ def write_archive(path: Path, recipes: Sequence[Recipe]) -> int:
 
 def _write_layout(directory: Path, recipes: Sequence[Recipe]) -> None:
     (directory / "blobs/sha256").mkdir(parents=True)
+    trees = {id(layer): layer.tree for recipe in recipes for layer in recipe.layers}  # some share layers
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        layers = [
-            list(pool.map(lambda layer: _write_layer(directory, layer.tree), r.layers)) for r in recipes
-        ]
+        written = dict(
+            zip(trees, pool.map(lambda tree: _write_layer(directory, tree), trees.values()), strict=True)
+        )
+    layers = [[written[id(layer)] for layer in recipe.layers] for recipe in recipes]
     manifests, docker = [], []
     for recipe, blobs in zip(recipes, layers, strict=True):
         config = _write_json(directory, f"{_OCI}.config.v1+json", _config(recipe, blobs))

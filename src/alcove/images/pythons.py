@@ -38,6 +38,7 @@ _UNNEEDED_FILE = re.compile(
     r".*\.(pyi|pyx|pxd|pxi|c|h|cpp)|(.*/)?__pycache__/.*|\.\./.*"
     r"|.*\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json|uv_cache\.json)"
     r"|envoy/_bin/envoy"  # the proxy's image has it
+    r"|helm_python/lib/libhelm_c\.so(\.\d+)?"  # the same again, under the whole number of its version
 )
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")

@@ -1,10 +1,11 @@
-"""The two images, layer by layer: what changes least often is lowest."""
+"""The three images, layer by layer: what changes least often is lowest."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import ssl
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from alcove import __version__
 from alcove.errors import UnavailableError
 from alcove.images import bytecode, closure, programs, pythons
 from alcove.images.layout import Layer, Recipe
-from alcove.images.trees import File, Node, Tree, of_machine, root_tree
+from alcove.images.trees import Directory, File, Node, Tree, of_machine, root_tree
 
-ALCOVE, PROXY = "alcove", "proxy"
+ALCOVE, PROXY, BUILDER = "alcove", "proxy", "builder"
 """The images' names below a prefix."""
 CONTROL_PLANE_USER = 65532
 PROXY_USER = 57417
@@ -40,7 +41,7 @@ def proxy_recipe(prefix: str) -> Recipe:
         AlcoveError: a program or library is not on this machine.
     """
     files = programs.proxy_programs()
-    nft = find_nft()
+    nft = find_tool("nft", "nftables")
     needed = closure.find_closure(
         [nft, *files.values()], closure.search_directories(), optional=_OPENED_BY_NAME
     )
@@ -95,6 +96,32 @@ def control_plane_recipe(prefix: str) -> Recipe:
     return _recipe(image_name(prefix, ALCOVE), layers, settings)
 
 
+_TOOLS = {"buildah": "buildah", "runc": "runc", "ctr": "containerd", "unshare": "util-linux"}
+"""What a builder runs, and the package of Debian that has it."""
+
+
+def builder_recipe(prefix: str, control_plane: Recipe | None = None) -> Recipe:
+    """Give the image of what makes images on nodes: that of the control plane, and Buildah on top.
+
+    ``control_plane`` is that image where it was made already: its layers are then the same.
+
+    Raises:
+        AlcoveError: a program or library is not on this machine.
+    """
+    tools = {name: find_tool(name, package) for name, package in _TOOLS.items()}
+    base = control_plane or control_plane_recipe(prefix)
+    needed = closure.find_closure(tools.values(), closure.search_directories())
+    tree: dict[str, Node] = {
+        **closure.library_tree(needed),
+        **{f"usr/bin/{name}": File(path, 0o755) for name, path in tools.items()},
+        "var/lib/alcove-build": Directory(0o700),
+    }
+    there = {path for layer in base.layers for path in layer.tree}
+    layer = Layer("Buildah", {path: node for path, node in tree.items() if path not in there})
+    settings = {**base.config, "User": "0:0"}
+    return _recipe(image_name(prefix, BUILDER), (*base.layers, layer), settings)
+
+
 def _native(tree: Tree) -> Iterator[Path]:
     """Yield the files that may be programs or libraries."""
     for node in tree.values():
@@ -123,15 +150,16 @@ def _recipe(name: str, layers: tuple[Layer, ...], settings: Mapping[str, Any]) -
     return Recipe(name, _ARCHITECTURES.get(architecture, architecture), layers, config)
 
 
-def find_nft() -> Path:
-    """Give nft of this machine.
+def find_tool(name: str, package: str) -> Path:
+    """Give a program of this machine.
 
     Raises:
-        UnavailableError: it is not installed.
+        UnavailableError: it is not installed; the hint names the ``package`` that has it.
     """
-    found = shutil.which("nft", path=os.pathsep.join([os.environ.get("PATH", ""), *_PATH.split(":")]))
+    places = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), *_PATH.split(":")]
+    found = shutil.which(name, path=os.pathsep.join(places))
     if found is None:
-        raise UnavailableError("nft is missing", hint="install the package nftables")
+        raise UnavailableError(f"{name} is missing", hint=f"install the package {package}")
     return Path(found)
 
 

@@ -59,6 +59,8 @@ class Endpoint:
 
     address: str
     ready: bool = True
+    waits: bool = False
+    """Whether it is of a session and runs: its proxy lets requests wait while the application restarts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,14 @@ class Service:
 
     @property
     def ready(self) -> tuple[str, ...]:
-        """The addresses of its ready instances."""
-        return tuple(endpoint.address for endpoint in self.endpoints if endpoint.ready)
+        """The addresses of its ready instances; where there is none, of those at which requests wait."""
+        ready = tuple(endpoint.address for endpoint in self.endpoints if endpoint.ready)
+        return ready or tuple(endpoint.address for endpoint in self.endpoints if endpoint.waits)
+
+    @property
+    def in_session(self) -> bool:
+        """Whether somebody works on it: it is ready and not ready from one moment to the next."""
+        return any(endpoint.waits for endpoint in self.endpoints)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ class Choices:
     by_key: Mapping[RouteKey, Outcome] = field(default_factory=dict)
     """Keys with an outcome of their own, sorted; every other key has ``otherwise``."""
     otherwise: Outcome | None = None
-    """None: the address stands. Set for the address of a removed Service: what it falls back to."""
+    """None: the address stands. Set for the address of a removed Service: what it falls back to; and for that
+    of a Service that somebody works on: its instances."""
 
     @property
     def trivial(self) -> bool:
@@ -87,14 +88,20 @@ def plan_address(world: World, service: Service, asked: Port, *, facing: str) ->
     knows. Children's Services come and go, and are mostly asked for by those whose key is the child's or of a
     space below it: for these the table says the instances. Roots' Services are left to the cluster, and so is
     what has no instance yet or too many.
+
+    A Service that somebody works on is reached at its instances by everybody: while the application restarts
+    none may be ready, and the cluster would refuse what their proxies let wait.
     """
     choices = plan_choices(world, service, asked, facing=facing)
-    if world.tree.parents.get(service.space) is None or not service.ready:
+    child = world.tree.parents.get(service.space) is not None
+    if not service.ready or not (child or _is_worked_on(world, service)):
         return choices
     sockets = _sockets(service, asked, facing)
     if sockets == (render_socket(facing, asked.number),):
         return choices
     own = Target(service.space, service.name, sockets)
+    if _is_worked_on(world, service):
+        return replace(choices, otherwise=own)
     keeping = {RouteKey(each): own for each in (service.space, *world.below.get(service.space, ()))}
     return replace(choices, by_key=dict(sorted((keeping | dict(choices.by_key)).items())))
 
@@ -136,6 +143,10 @@ def _sockets(service: Service, port: Port, facing: str) -> tuple[str, ...]:
         addresses = of_family(service.addresses, facing)[:1]
         return tuple(render_socket(address, port.number) for address in addresses)
     return tuple(render_socket(address, port.target) for address in instances)
+
+
+def _is_worked_on(world: World, service: Service) -> bool:
+    return service.in_session and service.space in world.tree.parents
 
 
 def _decide(world: World, table: Choices, key: RouteKey | None) -> Decision:

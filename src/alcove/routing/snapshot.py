@@ -41,6 +41,8 @@ class PodNode:
     space: SpaceName
     addresses: tuple[str, ...] = ()
     """The pod's own, in canonical spelling."""
+    waits: bool = False
+    """Whether it is of a session: what its application refuses waits for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Snapshot:
 Sealed = Sequence[tuple[str, Resource]]
 """Resources with their types."""
 
+_Own = tuple[tuple[str, ...], bool]
+"""What tells a pod's own resources from another's: its addresses, and whether requests wait there."""
+
 
 class Compiler:
     """Compiles plan after plan under the same settings.
@@ -86,7 +91,7 @@ class Compiler:
         self._settings = settings
         self._table: Table | None = None
         self._spaces: dict[SpaceName, tuple[Part, Part, Sealed]] = {}
-        self._own: dict[tuple[str, ...], tuple[Inbound, Sealed]] = {}
+        self._own: dict[_Own, tuple[Inbound, Sealed]] = {}
 
     def compile(
         self, plan: RoutePlan, nodes: Iterable[Node], *, secrets: Secrets = NO_SECRETS
@@ -106,13 +111,13 @@ class Compiler:
         wanted = list(nodes)
         pods = [node for node in wanted if isinstance(node, PodNode)]
         self._spaces = {space: self._of_space(space, table) for space in {node.space for node in pods}}
-        self._own = {each: self._of_pod(plan, each) for each in {node.addresses for node in pods}}
+        self._own = {each: self._of_pod(plan, *each) for each in {_own(node) for node in pods}}
         found: dict[Node, Snapshot] = {}
         for node in wanted:
             if isinstance(node, GatewayNode):
                 found[node] = seal_snapshot(_resources(compile_gateway(plan, self._settings, secrets)))
             else:
-                own = self._own[node.addresses][1]
+                own = self._own[_own(node)][1]
                 found[node] = seal_snapshot([*common, *self._spaces[node.space][2], *own])
         return found
 
@@ -123,12 +128,16 @@ class Compiler:
             return before
         return table.keyed, keyless, _resources(compile_space(space, table))
 
-    def _of_pod(self, plan: RoutePlan, addresses: tuple[str, ...]) -> tuple[Inbound, Sealed]:
+    def _of_pod(self, plan: RoutePlan, addresses: tuple[str, ...], waits: bool) -> tuple[Inbound, Sealed]:
         inbound = inbound_of(plan, addresses)
-        before = self._own.get(addresses)
+        before = self._own.get((addresses, waits))
         if before is not None and before[0] == inbound:
             return before
-        return inbound, _resources(compile_own(inbound, self._settings))
+        return inbound, _resources(compile_own(inbound, self._settings, waits=waits))
+
+
+def _own(node: PodNode) -> _Own:
+    return node.addresses, node.waits
 
 
 def compile_snapshots(

@@ -83,15 +83,16 @@ def _seen(service: Service, key: tuple[SpaceName, ServiceName], before: World | 
 
 
 def _canonical(service: Service) -> Service:
-    ready: dict[str, bool] = {}
+    found: dict[str, Endpoint] = {}
     for endpoint in service.endpoints:
         address = render_address(endpoint.address)
-        ready[address] = ready.get(address, False) or endpoint.ready
+        same = found.get(address, Endpoint(address, ready=False))
+        found[address] = Endpoint(address, same.ready or endpoint.ready, same.waits or endpoint.waits)
     return replace(
         service,
         addresses=tuple(sorted(render_address(address) for address in service.addresses)),
         ports=tuple(sorted(service.ports, key=lambda port: (port.number, port.name, port.target))),
-        endpoints=tuple(Endpoint(address, ready[address]) for address in sorted(ready)),
+        endpoints=tuple(found[address] for address in sorted(found)),
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alcove.admission import markers
+from alcove.app.observation.waiting import lets_wait, pod_addresses
 from alcove.model import SpaceName
-from alcove.routing.addresses import render_address
 from alcove.routing.snapshot import GatewayNode, Node, PodNode
 from alcove.xds.identity import node_id
 
@@ -27,7 +27,8 @@ def observe_nodes(proxies: Iterable[Mapping[str, Any]], own: Iterable[Mapping[st
     for pod in proxies:
         meta = markers.mapping(pod, "metadata")
         if _is_running(pod):
-            found[_id(meta)] = PodNode(SpaceName(str(meta.get("namespace", ""))), _addresses(pod))
+            space = SpaceName(str(meta.get("namespace", "")))
+            found[_id(meta)] = PodNode(space, pod_addresses(pod), lets_wait(pod))
     for pod in own:
         if markers.labels_of(pod).get(COMPONENT_LABEL) == GATEWAY and _is_running(pod):
             found[_id(markers.mapping(pod, "metadata"))] = GatewayNode()
@@ -40,9 +41,3 @@ def _id(meta: Mapping[str, Any]) -> str:
 
 def _is_running(pod: Mapping[str, Any]) -> bool:
     return markers.mapping(pod, "status").get("phase") not in _ENDED
-
-
-def _addresses(pod: Mapping[str, Any]) -> tuple[str, ...]:
-    status = markers.mapping(pod, "status")
-    given = [one.get("ip") for one in markers.sequence(status, "podIPs")] or [status.get("podIP")]
-    return tuple(sorted(render_address(str(address)) for address in given if address))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from alcove.admission.markers import is_of_session
 from alcove.app.controlplane.batching import collect
 from alcove.app.controlplane.nodes import observe_nodes
 from alcove.app.controlplane.secrets import tls_namespaces, watch_name
@@ -126,6 +127,7 @@ def cluster_objects(store: ObjectStore, held: ReadSecrets) -> ClusterObjects:
         ingresses=store.items("ingresses"),
         nodes=store.items("nodes"),
         service_cidrs=store.items("ranges"),
+        session_pods=[pod for pod in store.items("proxies") if is_of_session(pod)],
         certificates=held.certificates,
     )
 

@@ -38,6 +38,8 @@ class ControlPlaneSettings:
     namespace: str = "azds"
     service: str = "alcove"
     """The Service by which API server and proxies reach the control plane."""
+    builder_image: str = ""
+    """The image of builder pods; empty: there are none."""
     pull_policy: str = "IfNotPresent"
     host: str = "0.0.0.0"  # noqa: S104  # in a pod of its own
     https_port: int = 8443
@@ -61,6 +63,7 @@ class ControlPlaneSettings:
         return cls(
             pod=environment["ALCOVE_POD_NAME"],
             proxy_image=environment["ALCOVE_PROXY_IMAGE"],
+            builder_image=environment.get("ALCOVE_BUILDER_IMAGE", ""),
             namespace=environment.get("ALCOVE_NAMESPACE") or "azds",
             pull_policy=environment.get("ALCOVE_PULL_POLICY") or "IfNotPresent",
         )

@@ -102,6 +102,8 @@ class AgentWorker:
         self._extra: Mapping[str, str] | None = None
         """What the command needs in its environment besides; None before the container was prepared."""
         self._refused: Wanted | None = None
+        self._waits = False
+        """Whether the container was started again and its command waits for us."""
         self.agent: AgentClient | None = None
         """The agent, while there is a connection."""
         self.settled: Applied | None = None
@@ -139,6 +141,7 @@ class AgentWorker:
             tasks.start(self._follow(agent), name="events")
             self.agent = agent
             self.settled = planning.parse_applied(agent.hello.applied)
+            self._waits = agent.hello.state is State.WAITING
             lost = tasks.start(agent.wait_lost(), name="lost")
             work = tasks.start(self._work(agent), name="work")
             try:
@@ -176,7 +179,7 @@ class AgentWorker:
         if update.kind is Kind.REBUILD:
             return
         reason = update.reason if update.kind is Kind.RESTART else self._restart_reason(agent, before, target)
-        if agent.hello.state is State.WAITING:
+        if self._waits:
             # Else the first batch would start the command, before it is as it is wanted.
             await agent.stop(())
         if changes or reason:
@@ -184,7 +187,7 @@ class AgentWorker:
         if reason:
             await self._restart(agent, wanted)
             await agent.apply((), root="/", applied=str(target))
-        self.settled = target
+        self.settled, self._waits = target, False
         self._settled()
         if changes or reason:
             self._tell(self._updated(changes, reason, update.reason, self._kit.clock() - began, target))
@@ -197,7 +200,7 @@ class AgentWorker:
             return "it was interrupted before"
         if before.manifest and before.command != target.command:
             return "the command changed"
-        if agent.hello.state is State.WAITING:
+        if self._waits:
             return "the container was started again"
         return ""
 

@@ -1,18 +1,20 @@
 """What happens in a session, told to everybody who follows it.
 
-Who comes late is told where things stand first. A follower that does not read loses build output and the
-like, and is told so; it never delays the work.
+Who comes late is told where things stand first. A follower that does not read loses lines of output, and is
+told so; it never delays the work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections import deque
+from collections.abc import Iterator
 
 from alcove.sessions.calls import Line, Notice, PhaseBegan, PhaseEnded, Problem, Running, Told
 
 _QUEUED = 10_000
+LEFT_OUT = Notice("some output was left out: it came faster than it was read")
 
 
 class Announcer:
@@ -20,31 +22,34 @@ class Announcer:
 
     def __init__(self) -> None:
         """Begin with nobody and nothing."""
-        self._followers: set[asyncio.Queue[Told]] = set()
+        self._followers: set[Follower] = set()
         self._standing: dict[str, Told] = {}
 
     def tell(self, told: Told) -> None:
         """Tell all followers."""
         self._remember(told)
         for follower in self._followers:
-            with contextlib.suppress(asyncio.QueueFull):
-                follower.put_nowait(told)
+            follower.put(told)
 
     def reset(self) -> None:
         """Forget where things stood: something new begins."""
         self._standing.clear()
 
+    def forget(self, phase: str) -> None:
+        """Let a phase not stand any more that was given up."""
+        self._standing.pop(phase, None)
+
     @contextlib.contextmanager
     def follow(self) -> Iterator[Follower]:
         """Give what happens from now on, after where things stand."""
-        queue: asyncio.Queue[Told] = asyncio.Queue(_QUEUED)
+        follower = Follower()
         for told in self._standing.values():
-            queue.put_nowait(told)
-        self._followers.add(queue)
+            follower.put(told)
+        self._followers.add(follower)
         try:
-            yield Follower(queue)
+            yield follower
         finally:
-            self._followers.discard(queue)
+            self._followers.discard(follower)
 
     def _remember(self, told: Told) -> None:
         match told:
@@ -64,21 +69,29 @@ class Announcer:
 class Follower:
     """One who follows."""
 
-    def __init__(self, queue: asyncio.Queue[Told]) -> None:
-        """Read from ``queue``."""
-        self._queue = queue
+    def __init__(self) -> None:
+        """Begin with nothing to read."""
+        self._waiting: deque[Told] = deque()
+        self._something = asyncio.Event()
+        self._lags = False
 
-    async def events(self) -> AsyncGenerator[Told, None]:
-        """Yield what happens, without an end."""
-        while True:
-            lagged = self._queue.full()
-            yield await self._queue.get()
-            if lagged:
-                yield Notice("some output was left out: it came faster than it was read")
+    def put(self, told: Told) -> None:
+        """Keep what happened; lines of output only while there is room, all else is little."""
+        if isinstance(told, Line) and len(self._waiting) >= _QUEUED:
+            if not self._lags:
+                self._waiting.append(LEFT_OUT)
+            self._lags = True
+        else:
+            self._waiting.append(told)
+            self._lags = self._lags and not isinstance(told, Line)
+        self._something.set()
 
     async def next(self) -> Told:
         """Give the next one."""
-        return await self._queue.get()
+        while not self._waiting:
+            self._something.clear()
+            await self._something.wait()
+        return self._waiting.popleft()
 
 
 def lines(source: str, text: str, instance: str = "") -> Iterator[Line]:

@@ -11,13 +11,15 @@ from typing import Any
 from alcove import aio
 from alcove.app.hub import streams
 from alcove.app.hub.kit import Kit
-from alcove.app.hub.projects import Projects
+from alcove.app.hub.projects import GONE, Projects
 from alcove.app.hub.pushing import receive_push
 from alcove.app.hub.session import LiveSession
+from alcove.errors import ConflictError
 from alcove.sessions import calls
 from alcove.sessions.frames import Kind
 from alcove.sessions.wire import LostError, Wire
 from alcove.sync.errors import StoreFullError, SyncError
+from alcove.sync.manifest import Manifest
 
 
 class UpCall:
@@ -56,7 +58,8 @@ class UpCall:
 
     def _base(self, session: LiveSession) -> calls.Base:
         named, status = self._call.manifest, session.state.session.status
-        known = bool(named) and self._kit.book.read(named) is not None
+        tree = self._kit.book.read(named) if named else None
+        known = tree is not None and not self._kit.book.store.missing(tree.digests)
         return calls.Base(
             session.id,
             session.wanted.manifest.id if session.wanted else "",
@@ -66,14 +69,19 @@ class UpCall:
         )
 
     async def _take(self, session: LiveSession, push: calls.Push, *, begins: bool) -> calls.Told:
+        if self._projects.sessions.get(session.id) is not session:
+            raise ConflictError(GONE, hint="alcove up starts it anew")
         try:
             with self._projects.receiving():
                 manifest = await receive_push(self._wire, push, self._kit.book, self._sending)
+                return await self._want(session, manifest, begins=begins)
         except StoreFullError as error:
             self._projects.collect()
             return calls.Refused(error.message, error.cause, error.hint)
         except SyncError as error:
             return calls.Refused(error.message, error.cause, error.hint, whole=bool(push.base))
+
+    async def _want(self, session: LiveSession, manifest: Manifest, *, begins: bool) -> calls.Committed:
         synchronization, moment = secrets.token_hex(8), self._kit.wall()
         await session.want(
             self._call.settings,
@@ -102,6 +110,20 @@ async def merged(session: LiveSession, *, verbose: bool) -> AsyncGenerator[calls
                 tasks.start(relay(), name="relay")
             while True:
                 yield await follower.next()
+
+
+async def send_while_heard(events: AsyncGenerator[Any, None], wire: Wire) -> None:
+    """Send values as they come, until they end or the workstation has gone."""
+    async with aio.open_background(name="events") as tasks:
+        sending = tasks.start(send_all(events, wire, asyncio.Lock()), name="send")
+        leaving = tasks.start(_wait_gone(wire), name="gone")
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _wait_gone(wire: Wire) -> None:
+    with contextlib.suppress(LostError, OSError):
+        while await wire.next_frame() is not None:
+            pass
 
 
 async def send_all(events: AsyncGenerator[Any, None], wire: Wire, sending: asyncio.Lock) -> None:

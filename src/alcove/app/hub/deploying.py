@@ -16,6 +16,7 @@ from alcove.charts.errors import ChartError
 from alcove.charts.helm import Helm
 from alcove.charts.model import Release, Rendered
 from alcove.charts.naming import release_name
+from alcove.charts.shapes import read_chart
 from alcove.config.azds.tokens import Tokens, expand_tokens, expand_values
 from alcove.kube.client import KubeClient, Object
 from alcove.kube.errors import ForbiddenError, NotFoundError
@@ -69,16 +70,23 @@ class Deployer:
             await self._helm.install(rendered)
         return _deployed(rendered, tag, found)
 
-    async def remove(self, release: str) -> bool:
-        """Uninstall a release; tell whether there was one."""
-        return await self._helm.uninstall(release, self._namespace)
+    async def remove(self, project: str) -> tuple[str, ...]:
+        """Uninstall what was installed for a project, finished or not; give the names of the releases."""
+        label = conflicts.project_label(project)
+        found = [
+            one.name
+            for one in await self._helm.list(self._namespace)
+            if one.labels.get(conflicts.PROJECT_LABEL) == label
+        ]
+        return tuple([name for name in found if await self._helm.uninstall(name, self._namespace)])
 
     async def _release(self, settings: UpSettings, manifest: Manifest, tag: str, scratch: Path) -> Release:
         chart = await asyncio.to_thread(self._write_chart, settings, manifest, scratch)
         tokens = _tokens(settings.space, tag)
         values = [self._read_values(manifest, path, tokens) for path in settings.install.values]
-        name = release_name(_chart_name(chart), space=self._namespace, project=settings.project.id)
-        labels = {conflicts.PROJECT_LABEL: settings.project.id}
+        about = await asyncio.to_thread(read_chart, chart)
+        name = release_name(about.name, space=self._namespace, project=settings.project.id)
+        labels = {conflicts.PROJECT_LABEL: conflicts.project_label(settings.project.id)}
         tree = expand_tokens(settings.install.set, tokens)
         return Release(name, self._namespace, chart, values, tree, labels)
 
@@ -151,13 +159,3 @@ def _deployed(rendered: Rendered, tag: str, found: Sequence[sessions.SessionCont
 
 def _tokens(space: SpaceTokens, tag: str) -> Tokens:
     return Tokens(tag, space.space_prefix, space.root_space_prefix, space.host_suffix)
-
-
-def _chart_name(chart: Path) -> str:
-    """Give the name that a chart gives itself, or that of its directory."""
-    try:
-        found = yaml.safe_load((chart / "Chart.yaml").read_text(errors="replace"))
-    except (OSError, yaml.YAMLError):
-        found = None
-    name = found.get("name") if isinstance(found, dict) else None
-    return str(name or chart.name.partition(".")[0])

@@ -33,10 +33,17 @@ async def give_image(session: LiveSession, pod: PodView) -> None:
         except (AgentError, KubeError) as error:
             _log.debug("%s was not told of its image: %s", pod.name, error)
         else:
-            await session.report(phase="Starting")
-            session.wake()
+            await _begin_start(session, pod)
             return
         await asyncio.sleep(_PAUSE)
+
+
+async def _begin_start(session: LiveSession, pod: PodView) -> None:
+    """Have people told when the session serves; not of what is given up already."""
+    attempt = session.state.attempt
+    if attempt is not None and not attempt.failed and pod.build == session.build:
+        await session.report(phase="Starting")
+        session.wake()
 
 
 async def _attend(session: LiveSession, pod: PodView, runs: Sequence[BuildRun]) -> bool:

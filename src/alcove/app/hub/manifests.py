@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from alcove.sync.encoding import decode_changes, encode_changes
@@ -60,6 +60,10 @@ class ManifestBook:
         Raises:
             StoreFullError: there is no room for it.
         """
+        if self._is_kept(manifest.id):
+            # A tree that was there before must not become a step towards itself.
+            self._remember(manifest)
+            return
         length = self._chains.get(base.id, _LONGEST_CHAIN) + 1
         if length > _LONGEST_CHAIN:
             await self.add(manifest)
@@ -78,18 +82,34 @@ class ManifestBook:
 
     def collect(self, keep: Iterable[str]) -> None:
         """Drop every tree and content that none of the trees in ``keep`` needs."""
-        wanted = set(keep)
-        kept = [found for name in wanted if (found := self.read(name)) is not None]
-        for name in list(wanted):
-            while (step := self._step(name)) is not None:
-                name = step[0]
-                wanted.add(name)
-            if (base := self.store.read_manifest(name)) is not None:
-                kept.append(base)
+        names = {name for name in keep if self.read(name) is not None}
+        kept = [found for name in names if (found := self.read(name)) is not None]
+        needed = set(names)
+        for name in names:
+            needed.update(self._bases(name))
+        kept += [base for name in needed - names if (base := self.store.read_manifest(name)) is not None]
         for path in self._directory.iterdir():
-            if path.name not in wanted:
+            if path.name not in needed:
                 path.unlink(missing_ok=True)
         self.store.collect(kept)
+        # What is dropped must not be taken for a base any more: its contents are gone.
+        for forgotten in [name for name in self._memory if name not in names]:
+            del self._memory[forgotten]
+        self._chains = {name: length for name, length in self._chains.items() if name in self._memory}
+
+    def _bases(self, manifest_id: str) -> Iterator[str]:
+        """Yield the trees that one is kept as changes of, down to a whole one."""
+        seen = {manifest_id}
+        while self.store.read_manifest(manifest_id) is None:
+            step = self._step(manifest_id)
+            if step is None or step[0] in seen:
+                return
+            manifest_id = step[0]
+            seen.add(manifest_id)
+            yield manifest_id
+
+    def _is_kept(self, manifest_id: str) -> bool:
+        return manifest_id in self.store.manifests or self._path(manifest_id).exists()
 
     def _load(self, manifest_id: str) -> Manifest | None:
         steps: list[Changes] = []
@@ -106,10 +126,13 @@ class ManifestBook:
         return None
 
     def _build(self, manifest: Manifest, steps: Iterable[Changes], wanted: str) -> Manifest | None:
-        length = 0
-        for changes in steps:
-            manifest = with_changes(manifest, changes)
-            length += 1
+        length = self._chains.get(manifest.id, 0)
+        try:
+            for changes in steps:
+                manifest = with_changes(manifest, changes)
+                length += 1
+        except SyncError:
+            return None
         self._chains[wanted] = length
         return manifest if manifest.id == wanted else None
 

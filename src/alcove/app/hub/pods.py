@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alcove.admission.sessions import agent_ports
-from alcove.sessions.objects import BUILD_CONTAINER, BUILD_LABEL
+from alcove.admission.sessions import agent_ports, image_tag
+from alcove.sessions.objects import BUILD_CONTAINER, BUILD_LABEL, SESSION_LABEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,11 @@ class PodView:
     waits: bool
     """Whether it waits for its image."""
     containers: tuple[ContainerView, ...]
+    images: tuple[str, ...] = ()
+    """What has to be on its node: also what init containers and jobs run, beside which no agent is."""
     trouble: str = ""
     """Why it does not come up, as far as its status tells."""
     pull_secrets: tuple[str, ...] = ()
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """What has to be on its node."""
-        return tuple(sorted({one.image for one in self.containers}))
 
     @property
     def runs(self) -> bool:
@@ -66,6 +63,7 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         ending="deletionTimestamp" in meta or status.get("phase") in ("Failed", "Succeeded"),
         waits=_waits(status),
         containers=tuple(_containers(pod, statuses)),
+        images=tuple(sorted(_images(spec, meta.get("labels") or {}))),
         trouble=find_trouble(status),
         pull_secrets=tuple(one["name"] for one in spec.get("imagePullSecrets") or () if one.get("name")),
     )
@@ -98,6 +96,13 @@ def _containers(pod: Mapping[str, Any], statuses: Mapping[str, Any]) -> Iterable
         yield ContainerView(name, images[name], port, running is not None, started)
 
 
+def _images(spec: Mapping[str, Any], labels: Mapping[str, Any]) -> set[str]:
+    """Give the images of a pod that its session builds."""
+    tag = f"{labels.get(SESSION_LABEL)}-{labels.get(BUILD_LABEL)}"
+    every = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return {str(one["image"]) for one in every if str(image_tag(one.get("image"))) == tag}
+
+
 def _waits(status: Mapping[str, Any]) -> bool:
     return any(
         one.get("name") == BUILD_CONTAINER and "running" in (one.get("state") or {})
@@ -124,4 +129,4 @@ def _holds(status: Mapping[str, Any], kind: str) -> bool:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import posixpath
 import tarfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from alcove.agents.client import AgentClient
 from alcove.agents.messages import Directory, Link
@@ -24,7 +25,7 @@ from alcove.sessions.settings import Import, UpSettings
 
 _LARGEST_IMPORT = 1 << 30
 _PATHS = ("PYTHONPATH",)
-_FLAGS = ("NODE_OPTIONS", "JAVA_TOOL_OPTIONS")
+"""Variables that are lists with colons; all others are flags with blanks between them."""
 
 
 def must_prepare(settings: UpSettings) -> bool:
@@ -50,7 +51,8 @@ async def prepare(
     """
     for one in settings.container.imports if settings.container else ():
         content = await _fetch(kit, pod, one)
-        await agent.apply(_operations(content), root=one.destination, applied=applied)
+        operations = await asyncio.to_thread(read_operations, content, f"{one.source} of {one.image}")
+        await agent.apply(operations, root=one.destination, applied=applied)
     debugger = DEBUGGERS.get(settings.debug)
     if debugger is None:
         return {}
@@ -65,12 +67,12 @@ def merged(debugger: Debugger, environment: Mapping[str, str]) -> dict[str, str]
     """Give a debugger's variables beside what the container has in them already."""
     found = {}
     for name, value in debugger.environment.items():
-        before = environment.get(name, "")
-        if before and value not in before:
-            joint = ":" if name in _PATHS else " "
-            found[name] = f"{value}{joint}{before}" if name in _PATHS else f"{before}{joint}{value}"
+        joint = ":" if name in _PATHS else " "
+        before = [one for one in environment.get(name, "").split(joint) if one]
+        if value in before:
+            found[name] = environment[name]
         else:
-            found[name] = value
+            found[name] = joint.join([value, *before] if name in _PATHS else [*before, value])
     return found
 
 
@@ -97,16 +99,23 @@ async def _fetch(kit: Kit, pod: PodView, wanted: Import) -> bytes:
     return bytes(content)
 
 
-async def _operations(content: bytes) -> AsyncIterator[Operation]:
-    for operation in await asyncio.to_thread(lambda: list(_read_tar(content))):
-        yield operation
+def read_operations(content: bytes, place: str) -> tuple[Operation, ...]:
+    """Give what writes the content of a tar; ``place`` says where it is from.
+
+    Raises:
+        AlcoveError: it is damaged.
+    """
+    try:
+        return tuple(_read_tar(content))
+    except (tarfile.TarError, KeyError, OSError, EOFError) as error:
+        raise AlcoveError(f"{place} cannot be read", cause=str(error)) from error
 
 
 def _read_tar(content: bytes) -> Iterator[Operation]:
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for member in archive:
-            path = member.name.strip("/").removeprefix("./")
-            if not path or path == ".":
+            path = posixpath.normpath(member.name.strip("/"))
+            if path == ".":
                 continue
             if member.isdir():
                 yield Directory(path, member.mode & 0o777)

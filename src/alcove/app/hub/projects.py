@@ -21,6 +21,7 @@ from alcove.sessions.objects import SESSION_LABEL, Session
 from alcove.sessions.settings import UpSettings
 from alcove.sync.errors import SyncError
 
+GONE = "the service was removed from the space"
 _RESTART_PAUSE = 1.0
 _log = logging.getLogger(__name__)
 
@@ -89,16 +90,15 @@ class Projects:
         session = live.state.session
         await self._stop(live.id)
         try:
-            removed = []
-            if session.status.release and await self._kit.deployer.remove(session.status.release):
-                removed.append(f"release {session.status.release}")
+            releases = await self._kit.deployer.remove(session.settings.project.id)
             await self._kit.records.remove(session)
         except AlcoveError:
-            self._start(session)
+            self._run(live)
             raise
         self._sessions.pop(session.id, None)
+        live.tell(calls.Problem(GONE, hint="alcove up starts it anew", final=True))
         self.collect()
-        return (*removed, f"session {session.id}")
+        return (*(f"release {name}" for name in releases), f"session {session.id}")
 
     @contextlib.contextmanager
     def receiving(self) -> Iterator[None]:
@@ -137,8 +137,11 @@ class Projects:
     def _start(self, session: Session) -> LiveSession:
         live = LiveSession(self._kit, session)
         self._sessions[session.id] = live
-        self._running[session.id] = self._tasks.start(_keep(live), name=session.id)
+        self._run(live)
         return live
+
+    def _run(self, live: LiveSession) -> None:
+        self._running[live.id] = self._tasks.start(_keep(live), name=live.id)
 
     async def _stop(self, session_id: str) -> None:
         task = self._running.pop(session_id, None)

@@ -40,8 +40,11 @@ class Records:
         try:
             await self._client.create(SESSIONS, rendered)
         except AlreadyExistsError:
-            body = {"metadata": {"labels": rendered["metadata"]["labels"]}, "spec": rendered["spec"]}
-            await self._client.patch(SESSIONS, session.id, body, namespace=self._namespace)
+            # A merge would keep the keys of settings that are there no more, and take a null for a removal.
+            patch = [{"op": "add", "path": "/spec", "value": rendered["spec"]}]
+            await self._client.patch(
+                SESSIONS, session.id, patch, kind=PatchKind.JSON, namespace=self._namespace
+            )
 
     def stamped(self, status: SessionStatus, changes: Mapping[str, object]) -> SessionStatus:
         """Give a status with some of it changed, and when."""

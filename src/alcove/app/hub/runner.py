@@ -114,12 +114,17 @@ class SessionRunner:
         session.state.attempt = Attempt(build, built, planning.deployment_key(wanted.settings))
         session.state.builds.clear()
         await session.report(phase="Installing", build=build, tag=tag, built=built, message="")
+        session.wake()
         try:
             with session.phase("install"):
                 deployed = await deployer.deploy(wanted.settings, wanted.manifest, tag, self._say_helm)
         except AlcoveError as error:
             await session.fail(error.message, error.cause, error.hint)
             return
+        except asyncio.CancelledError:
+            # Whoever runs this session next installs anew.
+            session.state.attempt = None
+            raise
         session.state.workloads = deployed.workloads
         for notice in deployed.notices:
             session.tell(calls.Notice(notice))
@@ -148,7 +153,7 @@ class SessionRunner:
                 run.end(Failed(error.message, hint=error.hint))
             result = await run.wait()
             end.failed = isinstance(result, Failed)
-        if isinstance(result, Failed):
+        if isinstance(result, Failed) and pod.build == session.build:
             await session.fail("the image could not be built", images.told(result), result.hint)
 
 

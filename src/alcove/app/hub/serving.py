@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from alcove import __version__, aio
 from alcove.app.hub import streams
-from alcove.app.hub.conversing import UpCall, merged, send_all
+from alcove.app.hub.conversing import UpCall, merged, send_while_heard
 from alcove.app.hub.kit import Kit
 from alcove.app.hub.projects import Projects
 from alcove.errors import AlcoveError
@@ -50,14 +50,14 @@ class HubServer:
             await self._dispatch(await wire.receive(calls.REQUEST), wire)
         except Exception as group:  # the one place that keeps a call's errors from the others
             error = aio.innermost(group)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(LostError):
                 await self._tell(wire, error)
         finally:
             writer.close()
 
     async def _tell(self, wire: Wire, error: BaseException) -> None:
         """Tell the workstation why its call ended, if it is still there."""
-        if isinstance(error, LostError | OSError):
+        if isinstance(error, LostError):
             return
         if isinstance(error, AlcoveError):
             await wire.send(calls.Problem(error.message, error.cause, error.hint, True, error.exit_code))
@@ -75,9 +75,9 @@ class HubServer:
                 await UpCall(self._kit, self._projects, request, wire).run()
             case calls.Attach(session=name, verbose=verbose):
                 session = self._projects.find(name)
-                await send_all(merged(session, verbose=verbose), wire, asyncio.Lock())
+                await send_while_heard(merged(session, verbose=verbose), wire)
             case calls.Logs(session=name):
-                await send_all(streams.follow_logs(self._projects.find(name), request), wire, asyncio.Lock())
+                await send_while_heard(streams.follow_logs(self._projects.find(name), request), wire)
             case calls.Dial(session=name):
                 await streams.serve_port(self._projects.find(name), request, wire)
             case calls.Exec(session=name):
@@ -88,15 +88,25 @@ class HubServer:
 
 
 class _SocketStream:
-    """A socket's two halves as a stream of calls."""
+    """A socket's two halves as a stream of calls; that it broke is a LostError."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def read(self) -> bytes:
-        return await self._reader.read(_PIECE)
+        with _translated():
+            return await self._reader.read(_PIECE)
 
     async def write(self, content: bytes) -> None:
-        self._writer.write(content)
-        await self._writer.drain()
+        with _translated():
+            self._writer.write(content)
+            await self._writer.drain()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LostError("the workstation went away", cause=error.strerror or str(error)) from error

@@ -99,11 +99,9 @@ class LiveSession:
         self, settings: UpSettings, manifest: Manifest, *, begins: bool = False, **synchronization: object
     ) -> None:
         """Take over what the user wants from now on; ``begins`` when somebody waits to hear how it goes."""
-        session = self.state.session
-        if session.settings != settings:
-            session = msgspec.structs.replace(session, settings=settings)
-            await self.kit.records.save(session)
-            self.state.session = session
+        if self.state.session.settings != settings:
+            self.state.session = msgspec.structs.replace(self.state.session, settings=settings)
+            await self._save()
         self.state.wanted = Wanted(settings, manifest)
         phase = self._begin_anew(self.state.wanted) if begins else ""
         self.wake()
@@ -118,6 +116,12 @@ class LiveSession:
         if planning.needs_deployment(self.state.attempt, wanted, self.kit.book.read):
             return ""
         return "Starting" if self.state.session.status.phase == "Running" else ""
+
+    async def _save(self) -> None:
+        try:
+            await self.kit.records.save(self.state.session)
+        except KubeError as error:
+            _log.warning("the settings of %s were not written: %s", self.id, error)
 
     async def report(self, **changes: object) -> None:
         """Change the session's status, and write it; an API that does not answer does not stop the work."""
@@ -154,6 +158,9 @@ class LiveSession:
             yield end
         except Exception:
             self.tell(calls.PhaseEnded(name, self.kit.clock() - began, failed=True))
+            raise
+        except BaseException:
+            self.announcer.forget(name)
             raise
         self.tell(calls.PhaseEnded(name, self.kit.clock() - began, end.failed))
 

@@ -17,15 +17,16 @@ from alcove.sessions import calls
 _LOOK_SECONDS = 1.0
 _PATIENCE = 4.0
 """Seconds after which people are told what keeps a pod from starting."""
-_STARTS = ("Building", "Starting")
 
 
 async def watch_start(session: LiveSession) -> None:
     """Say, after each new image, when the session serves; until cancelled."""
     while True:
         version = session.version
-        status = session.state.session.status
-        if status.phase == "Starting" or (status.phase == "Building" and _is_serving(session)):
+        attempt, status = session.state.attempt, session.state.session.status
+        if attempt is None or attempt.failed:
+            await session.changed(version)
+        elif status.phase == "Starting" or (status.phase == "Building" and _is_serving(session)):
             await _start(session, status.build)
         elif status.phase == "Building":
             await _tell_hindrances(session, status.build)

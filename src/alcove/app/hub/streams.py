@@ -11,7 +11,7 @@ from alcove import aio, errors
 from alcove.agents.errors import AgentError
 from alcove.agents.running import Running
 from alcove.app.hub.agents import AgentWorker
-from alcove.app.hub.pods import PodView
+from alcove.app.hub.pods import ContainerView, PodView
 from alcove.app.hub.session import LiveSession
 from alcove.kube import resources
 from alcove.kube.client import LogOptions, Selection
@@ -55,22 +55,23 @@ async def follow_logs(session: LiveSession, call: calls.Logs) -> AsyncGenerator[
     """Yield the lines of all instances as they are printed; those that come later included."""
     lines: asyncio.Queue[calls.Line | None] = asyncio.Queue(1000)
     async with aio.open_background(name=f"logs of {session.id}") as tasks:
-        running: dict[tuple[str, str], asyncio.Task[None]] = {}
+        running: dict[tuple[str, ...], asyncio.Task[None]] = {}
 
         async def look() -> None:
             first = True
             while True:
                 version = session.version
                 for pod, container in _log_places(session):
-                    if (pod.uid, container) not in running:
+                    place = (pod.uid, container.name, container.started)
+                    if place not in running:
                         options = LogOptions(
-                            container,
+                            container.name,
                             follow=call.follow,
                             tail_lines=call.tail if first else None,
                             since_seconds=call.since if first else None,
                         )
                         work = _follow_log(session, pod, options, lines)
-                        running[pod.uid, container] = tasks.start(work, name=f"{pod.name}/{container}")
+                        running[place] = tasks.start(work, name=f"{pod.name}/{container.name}")
                 first = False
                 if not call.follow:
                     await asyncio.wait(running.values()) if running else None
@@ -83,11 +84,11 @@ async def follow_logs(session: LiveSession, call: calls.Logs) -> AsyncGenerator[
             yield line
 
 
-def _log_places(session: LiveSession) -> Iterable[tuple[PodView, str]]:
+def _log_places(session: LiveSession) -> Iterable[tuple[PodView, ContainerView]]:
     for pod in session.current:
         for container in pod.containers:
             if container.running:
-                yield pod, container.name
+                yield pod, container
 
 
 async def _follow_log(

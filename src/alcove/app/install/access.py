@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from alcove.admission.markers import mapping, sequence
 from alcove.app.install import kinds
-from alcove.kube.client import KubeClient, Object
+from alcove.kube.client import KubeClient, Object, object_key
 from alcove.kube.resources import Resource
 
 _REVIEWS = Resource(
@@ -40,13 +40,7 @@ EVERYTHING = Right("*", "*", "*")
 
 def needed_rights(objects: Iterable[Object]) -> tuple[Right, ...]:
     """Give the rights that applying these objects, and removing what they replace, takes."""
-    resources = {kinds.resource_of(item) for item in objects}
-    found = {
-        Right(verb, one.group, one.plural, kinds.NAMESPACE if one.namespaced else "")
-        for one in resources
-        for verb in _VERBS
-    }
-    return tuple(sorted(found))
+    return tuple(sorted(_on_each(objects, _VERBS)))
 
 
 def handed_out(objects: Iterable[Object]) -> tuple[Right, ...]:
@@ -56,12 +50,8 @@ def handed_out(objects: Iterable[Object]) -> tuple[Right, ...]:
 
 def escalation(objects: Iterable[Object]) -> tuple[Right, ...]:
     """Give the rights that allow to write and to bind roles without holding what they hold."""
-    found = {kinds.resource_of(item) for item in objects} & set(_ROLES)
-    return tuple(
-        Right(verb, one.group, one.plural, kinds.NAMESPACE if one.namespaced else "")
-        for one in sorted(found, key=str)
-        for verb in ("bind", "escalate")
-    )
+    roles = [item for item in objects if kinds.resource_of(item) in _ROLES]
+    return tuple(sorted(_on_each(roles, ("bind", "escalate"))))
 
 
 async def find_missing(client: KubeClient, objects: Sequence[Object]) -> tuple[Right, ...]:
@@ -101,10 +91,15 @@ def _question(right: Right) -> Object:
     }
 
 
+def _on_each(objects: Iterable[Object], verbs: Iterable[str]) -> set[Right]:
+    places = {(kinds.resource_of(item), object_key(item)[0]) for item in objects}
+    return {Right(verb, one.group, one.plural, where) for one, where in places for verb in verbs}
+
+
 def _rights_of_role(item: Object) -> Iterator[Right]:
     if kinds.resource_of(item) not in _ROLES:
         return
-    where = kinds.NAMESPACE if kinds.resource_of(item).namespaced else ""
+    where = object_key(item)[0]
     for rule in sequence(item, "rules"):
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:

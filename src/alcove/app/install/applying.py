@@ -33,26 +33,29 @@ async def apply_enable(client: KubeClient, plan: EnablePlan, say: Say) -> None:
             await remove(client, Key(resources.NAMESPACES, "", name), uid=uid)
         say(f"Namespace '{name}' is being deleted")
         await wait_until_gone(client, plan.replaces, seconds=_GONE_SECONDS)
+    for ending in plan.awaits:
+        say(f"Namespace '{ending.name}' is being deleted")
+        await wait_until_gone(client, ending, seconds=_GONE_SECONDS)
     for item in plan.objects:
         await _apply(client, item)
-    say(f"{len(plan.objects)} objects applied in the namespace '{kinds.NAMESPACE}' and the cluster")
+    say(f"{len(plan.objects)} objects applied in '{kinds.NAMESPACE}', '{kinds.BUILDS}' and the cluster")
     for key in plan.removals:
         if await remove(client, key):
             say(f"{key} removed: nothing asks for it any more")
 
 
 async def apply_disable(client: KubeClient, plan: DisablePlan, say: Say, *, seconds: float) -> None:
-    """Do what was planned; wait up to ``seconds`` for the namespace, without which the rest would come back.
+    """Do what was planned; wait up to ``seconds`` for each namespace, with which the rest could come back.
 
     Raises:
         AlcoveError: a right is missing, or the namespace does not go.
     """
     for action in plan.first:
         await _act(client, action, say)
-    if plan.ends:
-        await remove(client, Key(resources.NAMESPACES, "", plan.ends.name), uid=plan.ends.uid)
-        say(f"Namespace '{plan.ends.name}' is being deleted")
-        await wait_until_gone(client, plan.ends, seconds=seconds)
+    for ending in plan.ends:
+        await remove(client, Key(resources.NAMESPACES, "", ending.name), uid=ending.uid)
+        say(f"Namespace '{ending.name}' is being deleted")
+        await wait_until_gone(client, ending, seconds=seconds)
     for action in plan.last:
         await _act(client, action, say)
 

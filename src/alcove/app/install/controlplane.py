@@ -65,6 +65,7 @@ def _container(settings: InstallSettings) -> Object:
             workloads.from_field("ALCOVE_NAMESPACE", "metadata.namespace"),
             workloads.from_field("ALCOVE_POD_NAME", "metadata.name"),
             {"name": "ALCOVE_PROXY_IMAGE", "value": settings.proxy_image},
+            {"name": "ALCOVE_BUILDER_IMAGE", "value": settings.builder_image},
             {"name": "TMPDIR", "value": _TMP},
             {"name": "ALCOVE_PULL_POLICY", "value": settings.pull_policy},
         ],

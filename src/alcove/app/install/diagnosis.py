@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from alcove import errors
 from alcove.admission import configuration
 from alcove.app.gateway.faults import report_entries
-from alcove.app.install import canary, checks, kinds, running, trials
+from alcove.app.install import canary, checks, kinds, running, sessionchecks, trials
 from alcove.app.install.checks import Check
 from alcove.app.install.inspecting import inspect
 from alcove.app.install.observing import find, observe_surroundings
@@ -21,6 +21,7 @@ from alcove.kube import errors as kube_errors
 from alcove.kube import resources
 from alcove.kube.client import KubeClient
 from alcove.model import SpaceName
+from alcove.sessions.objects import SESSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Diagnostician:
             await self._check_trust(),
             *await self._try(seen),
             checks.check_missed(seen),
+            *await self._check_sessions(seen),
             await self._check_objects(),
         ]
 
@@ -129,6 +131,18 @@ class Diagnostician:
             checks.check_trial(await trials.try_pod(self._client, seen, selected)),
             checks.check_trial(await trials.try_gateway(self._client, seen)),
             checks.check_trial(await trials.try_name(seen, self._resolve), worst=checks.Outcome.WARN),
+        ]
+
+    async def _check_sessions(self, seen: Installation) -> list[Check]:
+        try:
+            await self._client.find_resource(SESSIONS.api_version, SESSIONS.kind)
+        except kube_errors.NotFoundError:
+            return [sessionchecks.check_kind(served=False)]
+        events = await list_objects(self._client, resources.EVENTS, kinds.BUILDS) or ()
+        return [
+            sessionchecks.check_kind(served=True),
+            sessionchecks.check_builders(seen, events),
+            sessionchecks.check_session_images(seen),
         ]
 
     async def _check_trust(self) -> Check:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from alcove.app.spaces.creation import MADE_BY, OWN_NAMESPACE
+from alcove.app.spaces.creation import BUILDS_NAMESPACE, MADE_BY, OWN_NAMESPACE, OWN_NAMESPACES
 from alcove.app.spaces.observing import ROLE_BINDINGS
 from alcove.kube import resources
 from alcove.kube.client import Object
 from alcove.kube.resources import Resource
 
 NAMESPACE = OWN_NAMESPACE
+BUILDS = BUILDS_NAMESPACE
+"""The namespace of builder pods, which may be what nothing in ``NAMESPACE`` may be: privileged."""
+NAMESPACES = OWN_NAMESPACES
 INSTALLATION = "alcove"
 """The ConfigMap that says how the cluster was enabled."""
 SERVICE = "alcove"
@@ -18,11 +21,16 @@ GATEWAY = "alcove-gateway"
 CERTIFICATES = "alcove-certificates"
 TLS_READER = "alcove-tls"
 READER = "alcove-reader"
+BUILDER = "alcove-builder"
+"""The account of builder pods."""
+BUILDERS = "alcove-builders"
+BUILDER_READER = "alcove-builder-reader"
 CLASS_CONTROLLER = "alcove.dev/gateway"
 
 COMPONENT = "app.kubernetes.io/component"
 CONTROL_PLANE_COMPONENT = "controlplane"
 GATEWAY_COMPONENT = "gateway"
+BUILDER_COMPONENT = "builder"
 OURS = {**MADE_BY, "app.kubernetes.io/name": "alcove"}
 """The labels of every object of an installation."""
 
@@ -42,10 +50,14 @@ WEBHOOKS = Resource(
     namespaced=False,
 )
 INGRESS_CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False)
+DEFINITIONS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
 DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 
 KINDS = (
     resources.NAMESPACES,
+    DEFINITIONS,
     resources.SERVICE_ACCOUNTS,
     CLUSTER_ROLES,
     CLUSTER_ROLE_BINDINGS,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from alcove.admission.markers import is_marked, labels_of, mapping
 from alcove.app.install import access, kinds
 from alcove.app.install.preflight import Surroundings
+from alcove.app.spaces.plans import Ending
 from alcove.kube import errors, resources
 from alcove.kube.client import KubeClient, Object, Selection, object_key
 from alcove.kube.resources import Resource
+from alcove.model import SpaceName
 
 _SYSTEM = "kube-system"
 _CILIUM = "cilium-config"
@@ -20,6 +22,7 @@ _FELIX = Resource(
     "crd.projectcalico.org", "v1", "felixconfigurations", "FelixConfiguration", namespaced=False
 )
 _NOT_SERVED = (405, 501)
+_OWN_NAMESPACE = (resources.NAMESPACES, "", kinds.NAMESPACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Present:
     """The release, when Helm installed Alcove here."""
     foreign: tuple[Key, ...] = ()
     """Objects outside of ``azds`` that have our names, and others made."""
+    endings: tuple[Ending, ...] = ()
+    """Other namespaces of ours that are being deleted."""
     leftover: tuple[Key, ...] = ()
     """Objects of ours that are not wanted any more."""
     orphans: Mapping[str, int] = field(default_factory=dict)
@@ -87,14 +92,13 @@ async def observe_present(client: KubeClient, objects: Sequence[Object]) -> Pres
     record = await find_record(client)
     ours = await list_ours(client)
     found = await _find_all(client, [key for key in wanted if not key.resource.namespaced])
-    foreign = [
-        key for key, item in found.items() if not is_ours(item) and key.resource != resources.NAMESPACES
-    ]
+    foreign = [key for key, item in found.items() if not is_ours(item) and key != Key(*_OWN_NAMESPACE)]
     return Present(
         await find(client, resources.NAMESPACES, kinds.NAMESPACE),
         None if record is None else mapping(record, "data"),
         _release_of(record),
         tuple(sorted(foreign, key=str)),
+        tuple(_endings(found)),
         tuple(key for key in ours if key not in wanted and not _written_by_control_plane(key)),
         await count_proxied(client) or {} if record is None else {},
     )
@@ -111,14 +115,14 @@ async def list_ours(client: KubeClient, *, strict: bool = False) -> tuple[Key, .
     labels = ",".join(f"{key}={value}" for key, value in kinds.OURS.items())
     found: list[Key] = []
     for resource in kinds.KINDS:
-        where = kinds.NAMESPACE if resource.namespaced else ""
-        try:
-            listed = await client.list(resource, Selection(where, labels))
-        except errors.KubeError as error:
-            if not _absent(error) or (strict and isinstance(error, errors.ForbiddenError)):
-                raise
-            continue
-        found += [Key(resource, *object_key(item)) for item in listed.items]
+        for where in kinds.NAMESPACES if resource.namespaced else ("",):
+            try:
+                listed = await client.list(resource, Selection(where, labels))
+            except errors.KubeError as error:
+                if not _absent(error) or (strict and isinstance(error, errors.ForbiddenError)):
+                    raise
+                continue
+            found += [Key(resource, *object_key(item)) for item in listed.items]
     return tuple(found)
 
 
@@ -189,6 +193,13 @@ async def _unserved(client: KubeClient, objects: Sequence[Object]) -> list[str]:
         except errors.NotFoundError:
             missing.append(f"{kind} of {api_version}")
     return missing
+
+
+def _endings(found: Mapping[Key, Object]) -> Iterator[Ending]:
+    for key, item in found.items():
+        meta, other = mapping(item, "metadata"), key.name != kinds.NAMESPACE
+        if other and key.resource == resources.NAMESPACES and "deletionTimestamp" in meta:
+            yield Ending(SpaceName(key.name), str(meta.get("uid") or ""))
 
 
 def _release_of(record: Object | None) -> str:

@@ -33,6 +33,8 @@ class EnablePlan:
     is_ending: bool = False
     """Whether it is being deleted already."""
     removals: tuple[Key, ...] = ()
+    awaits: tuple[Ending, ...] = ()
+    """Other namespaces that are being deleted, and have to be gone first."""
 
 
 def plan_enable(
@@ -67,6 +69,7 @@ def plan_enable(
         replaces=ending,
         is_ending=present.is_ending,
         removals=() if ending else present.leftover,
+        awaits=present.endings,
     )
 
 

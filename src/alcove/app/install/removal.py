@@ -1,18 +1,26 @@
 """What it takes to take Alcove out of a cluster: everything of it goes but spaces' namespaces and workloads.
 
 Spaces keep their labels, so that a later ``enable`` finds them. First goes what would put things back (the
-webhook, then the control plane with its namespace), then what it left in other namespaces.
+webhook and the hubs, then the control plane with its namespace, then builders with theirs), then what they
+left in other namespaces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alcove import errors
 from alcove.admission.markers import mapping
 from alcove.app.gateway.prefixing import COPY_LABEL
 from alcove.app.install import kinds
+from alcove.app.install.hubs import (
+    Leftovers,
+    observe_leftovers,
+    plan_hubs,
+    plan_leftovers,
+    warn_of_sessions,
+)
 from alcove.app.install.observing import Key, count_proxied, is_ours, list_ours
 from alcove.app.observation.spaces import ALIASES_ANNOTATION
 from alcove.app.spaces.creation import RESTARTED_AT
@@ -27,7 +35,8 @@ from alcove.model import SpaceName
 class Installed:
     """What there is of Alcove in a cluster."""
 
-    namespace: Object | None = None
+    namespaces: Sequence[Object] = ()
+    """Those of an installation that are there, whoever made them."""
     helm_release: str = ""
     objects: Sequence[Key] = ()
     """Those of the installation, the namespace included."""
@@ -39,16 +48,18 @@ class Installed:
     """How many pods with a proxy run, by namespace; None where they may not be listed."""
     workloads: Mapping[str, Sequence[Workload]] | None = None
     """What runs pods in these namespaces."""
+    leftovers: Leftovers = field(default_factory=Leftovers)
+    """Of sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class DisablePlan:
-    """The steps of one ``disable``: ``first``, then the end of the namespace, then ``last``."""
+    """The steps of one ``disable``: ``first``, then the end of our namespaces, then ``last``."""
 
     question: str
     summary: str
     first: tuple[Action, ...] = ()
-    ends: Ending | None = None
+    ends: tuple[Ending, ...] = ()
     last: tuple[Action, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -60,7 +71,7 @@ async def observe_installed(client: KubeClient) -> Installed:
         KubeError: the cluster does not answer, or its namespaces may not be listed.
     """
     namespaces = (await client.list(resources.NAMESPACES)).items
-    own = next((one for one in namespaces if object_key(one)[1] == kinds.NAMESPACE), None)
+    by_name = {object_key(one)[1]: one for one in namespaces}
     record = [
         one
         for one in await list_objects(client, resources.CONFIG_MAPS, kinds.NAMESPACE) or ()
@@ -68,7 +79,7 @@ async def observe_installed(client: KubeClient) -> Installed:
     ]
     proxied = await count_proxied(client)
     return Installed(
-        own,
+        [by_name[name] for name in kinds.NAMESPACES if name in by_name],
         str(mapping(record[0], "metadata", "annotations").get(kinds.HELM_RELEASE) or "") if record else "",
         await list_ours(client, strict=True),
         await _list_traces(client),
@@ -79,6 +90,7 @@ async def observe_installed(client: KubeClient) -> Installed:
         ],
         proxied,
         {name: (await observe_contents(client, name)).workloads for name in proxied or ()},
+        await observe_leftovers(client),
     )
 
 
@@ -94,17 +106,16 @@ def plan_disable(seen: Installed, *, cluster: str, restarted_at: str = "") -> Di
             cause=f"it is the release {seen.helm_release!r}",
             hint=f"helm uninstall {seen.helm_release} -n {kinds.NAMESPACE}",
         )
-    ours = seen.namespace is not None and is_ours(seen.namespace)
+    ends = tuple(_ending(one) for one in seen.namespaces if is_ours(one))
     first, last = tuple(_first(seen)), tuple(_last(seen, restarted_at))
-    if not (first or last or ours):
+    if not (first or last or ends):
         return DisablePlan("", f"Alcove is not installed in {cluster}: nothing to remove")
-    uid = str(mapping(seen.namespace or {}, "metadata").get("uid") or "")
     return DisablePlan(
-        f"Alcove will be removed from {cluster}: its namespace {kinds.NAMESPACE!r}, and what it has "
-        "elsewhere. Spaces keep their namespaces, labels and workloads. Continue?",
+        f"Alcove will be removed from {cluster}: its namespaces {kinds.NAMESPACE!r} and {kinds.BUILDS!r}, "
+        "and what it has elsewhere. Spaces keep their namespaces, labels and workloads. Continue?",
         f"Alcove is gone from {cluster}; what its users made is still there",
         first,
-        Ending(SpaceName(kinds.NAMESPACE), uid) if ours else None,
+        ends,
         last,
         tuple(_warnings(seen, restarted_at)),
     )
@@ -114,9 +125,16 @@ def _first(seen: Installed) -> Iterator[Action]:
     for key in seen.objects:
         if key.resource == kinds.WEBHOOKS:
             yield _deletion(key, "New pods get no proxy any more")
+    yield from plan_hubs(seen.leftovers)
+
+
+def _ending(namespace: Object) -> Ending:
+    uid = str(mapping(namespace, "metadata").get("uid") or "")
+    return Ending(SpaceName(object_key(namespace)[1]), uid)
 
 
 def _last(seen: Installed, restarted_at: str) -> Iterator[Action]:
+    yield from plan_leftovers(seen.leftovers)
     for key in seen.objects:
         if not key.resource.namespaced and key.resource not in (kinds.WEBHOOKS, resources.NAMESPACES):
             yield _deletion(key)
@@ -137,6 +155,7 @@ def _deletion(key: Key, told: str = "") -> Action:
 
 
 def _warnings(seen: Installed, restarted_at: str) -> Iterator[str]:
+    yield from warn_of_sessions(seen.leftovers)
     if seen.proxied is None:
         yield "you may not list pods: whether some still have a proxy is not known"
     elif seen.proxied and not restarted_at:

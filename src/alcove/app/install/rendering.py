@@ -9,22 +9,26 @@ from alcove.app.install import kinds
 from alcove.app.install.controlplane import render_controlplane
 from alcove.app.install.gateway import render_gateway
 from alcove.app.install.rights import render_rights
+from alcove.app.install.sessions import render_sessions
 from alcove.app.install.settings import Endpoint, InstallSettings, Record
 from alcove.kube import resources
 from alcove.kube.client import Object
 
 _ENFORCED = "pod-security.kubernetes.io/enforce"
+_TOLD = ("pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/warn")
 
 
 def render_objects(settings: InstallSettings) -> tuple[Object, ...]:
     """Give them all; equal settings, equal objects."""
     order = {(kind.api_version, kind.kind): place for place, kind in enumerate(kinds.KINDS)}
-    found = (_namespace(), *_rest(settings))
+    found = (_namespace(), _builders_namespace(), *_rest(settings))
     return tuple(sorted(found, key=lambda item: order[item["apiVersion"], item["kind"]]))
 
 
 def _rest(settings: InstallSettings) -> Iterator[Object]:
-    yield from render_rights(gateway=settings.endpoint is not Endpoint.NONE)
+    yield from render_sessions()
+    gateway = settings.endpoint is not Endpoint.NONE
+    yield from render_rights(gateway=gateway, pull_secrets=settings.pull_secrets)
     yield _record(settings)
     yield _webhook()
     yield from render_controlplane(settings)
@@ -36,6 +40,13 @@ def _namespace() -> Object:
     meta = kinds.metadata(kinds.NAMESPACE, namespace="")
     meta["labels"] = {**meta["labels"], _ENFORCED: "restricted"}
     return kinds.typed(resources.NAMESPACES, meta)
+
+
+def _builders_namespace() -> Object:
+    """Give the namespace of builders, which hand images to their node: no other level lets them."""
+    meta = kinds.metadata(kinds.BUILDS, component=kinds.BUILDER_COMPONENT, namespace="")
+    levels = dict.fromkeys((_ENFORCED, *_TOLD), "privileged")
+    return kinds.typed(resources.NAMESPACES, {**meta, "labels": {**meta["labels"], **levels}})
 
 
 def _record(settings: InstallSettings) -> Object:

@@ -56,6 +56,12 @@ TLS_RULES: tuple[Object, ...] = (_rule("", ["secrets"], _READ),)
 """What the control plane may in a namespace whose owner binds it: read the TLS secrets of Ingresses."""
 
 
+BUILDERS_RULES: tuple[Object, ...] = (_rule("", ["pods"], ["create", "delete"]),)
+"""What the control plane may where builders run: make them, and take them away."""
+
+BUILDER_READER_RULES: tuple[Object, ...] = (_rule("", ["pods"], _READ),)
+"""What hubs may there: find the builder of a node."""
+
 READER_RULES: tuple[Object, ...] = (
     _rule("", ["configmaps"], ["get"], only=[kinds.INSTALLATION]),
     _rule("", ["services"], ["get"], only=[kinds.GATEWAY]),
@@ -63,10 +69,12 @@ READER_RULES: tuple[Object, ...] = (
 )
 """What everybody whom the cluster knows may: learn the host suffix, where the gateway is, and what runs."""
 _EVERYBODY = "system:authenticated"
+_ACCOUNTS = "system:serviceaccounts"
 
 
-def render_rights(*, gateway: bool) -> Iterator[Object]:
-    """Give accounts, roles and bindings; the gateway's account has no right at all."""
+def render_rights(*, gateway: bool, pull_secrets: Sequence[str] = ()) -> Iterator[Object]:
+    """Give accounts, roles and bindings; those of the gateway and of builders have no right at all."""
+    yield from _builders(pull_secrets)
     yield _account(kinds.CONTROL_PLANE, kinds.CONTROL_PLANE_COMPONENT)
     if gateway:
         yield _account(kinds.GATEWAY, kinds.GATEWAY_COMPONENT)
@@ -76,8 +84,29 @@ def render_rights(*, gateway: bool) -> Iterator[Object]:
     yield _role(kinds.ROLES, kinds.CONTROL_PLANE, OWN_RULES)
     yield _binding(ROLE_BINDINGS, kinds.ROLES)
     yield _role(kinds.ROLES, kinds.READER, READER_RULES)
-    everybody = {"apiGroup": _RBAC, "kind": "Group", "name": _EVERYBODY}
-    yield {**_binding(ROLE_BINDINGS, kinds.ROLES, kinds.READER), "subjects": [everybody]}
+    yield {**_binding(ROLE_BINDINGS, kinds.ROLES, kinds.READER), "subjects": [_group(_EVERYBODY)]}
+
+
+def _builders(pull_secrets: Sequence[str]) -> Iterator[Object]:
+    """Give what there is in the namespace of builders before any builder is."""
+    account = _account(kinds.BUILDER, kinds.BUILDER_COMPONENT)
+    secrets = {"imagePullSecrets": [{"name": name} for name in pull_secrets]} if pull_secrets else {}
+    found = [
+        {**account, **secrets},
+        _role(kinds.ROLES, kinds.BUILDERS, BUILDERS_RULES),
+        _binding(ROLE_BINDINGS, kinds.ROLES, kinds.BUILDERS),
+        _role(kinds.ROLES, kinds.BUILDER_READER, BUILDER_READER_RULES),
+        {**_binding(ROLE_BINDINGS, kinds.ROLES, kinds.BUILDER_READER), "subjects": [_group(_ACCOUNTS)]},
+    ]
+    for item in found:
+        meta = kinds.metadata(
+            item["metadata"]["name"], component=kinds.BUILDER_COMPONENT, namespace=kinds.BUILDS
+        )
+        yield {**item, "metadata": meta}
+
+
+def _group(name: str) -> Object:
+    return {"apiGroup": _RBAC, "kind": "Group", "name": name}
 
 
 def _account(name: str, component: str) -> Object:

@@ -45,7 +45,7 @@ class InstallSettings:
 
     version: str = __version__
     registry: str = DEFAULT_REGISTRY
-    """What comes before ``/alcove`` and ``/proxy`` in the names of images."""
+    """What comes before ``/alcove``, ``/proxy`` and ``/builder`` in the names of images."""
     pull_policy: str = "IfNotPresent"
     pull_secrets: Sequence[str] = ()
     endpoint: Endpoint = Endpoint.PUBLIC
@@ -70,6 +70,11 @@ class InstallSettings:
     def proxy_image(self) -> str:
         """The image of everything that runs Envoy."""
         return f"{self.registry}/proxy:{self.tag}"
+
+    @property
+    def builder_image(self) -> str:
+        """The image of builder pods."""
+        return f"{self.registry}/builder:{self.tag}"
 
 
 class Record:

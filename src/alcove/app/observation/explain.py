@@ -132,5 +132,5 @@ def _sockets(world: World, found: Decided) -> tuple[str, ...]:
         dialled = render_socket(addressed.facing, addressed.port.target)
         return (dialled,) if addressed.dialled else outcome.sockets
     table = plan_address(world, service, addressed.port, facing=addressed.facing)
-    leads = found.keyed.key is not None and found.keyed.key in table.by_key
+    leads = table.otherwise is not None or found.keyed.key in table.by_key
     return outcome.sockets if leads else (render_socket(addressed.facing, addressed.port.number),)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from alcove.admission.markers import SESSION_LABEL
 from alcove.app.observation.reports import Report
 from alcove.app.observation.state import ClusterObjects, observe_state
 from alcove.kube import errors, resources
-from alcove.kube.client import KubeClient, Object
+from alcove.kube.client import EVERYTHING, KubeClient, Object, Selection
 from alcove.kube.resources import Resource
 from alcove.model import ClusterState
 
@@ -21,7 +22,15 @@ SERVICE_CIDRS = Resource("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR
 
 _NOT_SERVED = (405, 501)
 _NEEDED = (resources.NAMESPACES, resources.SERVICES)
-_LISTED = (*_NEEDED, resources.ENDPOINT_SLICES, resources.INGRESSES, resources.NODES, SERVICE_CIDRS)
+_LISTED = (
+    *_NEEDED,
+    resources.ENDPOINT_SLICES,
+    resources.INGRESSES,
+    resources.NODES,
+    SERVICE_CIDRS,
+    resources.PODS,
+)
+"""Of pods those of sessions alone."""
 
 
 async def fetch_state(client: KubeClient) -> tuple[ClusterState, tuple[Report, ...]]:
@@ -61,8 +70,9 @@ async def fetch_objects(client: KubeClient) -> tuple[ClusterObjects, tuple[Repor
 
 async def _list(client: KubeClient, resource: Resource) -> Sequence[Object] | errors.KubeError:
     """Give a failure as a value: a group of tasks would wrap it, and the caller decides what it means."""
+    selection = Selection(labels=SESSION_LABEL) if resource == resources.PODS else EVERYTHING
     try:
-        return (await client.list(resource)).items
+        return (await client.list(resource, selection)).items
     except errors.KubeError as error:
         return error
 

@@ -33,11 +33,15 @@ class Slice:
     """By address of an instance."""
     targets: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """Container ports by the name of the Service's port; several while a roll-out changes them."""
+    waiting: frozenset[str] = frozenset()
+    """The addresses of instances at which requests wait while the application restarts."""
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The instances by address."""
-        return tuple(Endpoint(address, self.ready[address]) for address in sorted(self.ready))
+        return tuple(
+            Endpoint(address, self.ready[address], address in self.waiting) for address in sorted(self.ready)
+        )
 
 
 def observe_slice(item: Object, complain: Complain) -> tuple[tuple[str, str], Slice] | None:
@@ -63,8 +67,11 @@ def observe_slice(item: Object, complain: Complain) -> tuple[tuple[str, str], Sl
     return (namespace, service), Slice(ready, _targets(item, complain))
 
 
-def merge_slices(slices: Iterable[Slice]) -> Slice:
-    """Put together what slices of one Service say; an instance is ready where any of them says so."""
+def merge_slices(slices: Iterable[Slice], waiting: frozenset[str] = frozenset()) -> Slice:
+    """Put together what slices of one Service say; an instance is ready where any of them says so.
+
+    ``waiting`` are the addresses of pods at which requests wait.
+    """
     ready: dict[str, bool] = {}
     targets: dict[str, frozenset[int]] = {}
     for each in slices:
@@ -72,7 +79,7 @@ def merge_slices(slices: Iterable[Slice]) -> Slice:
             ready[address] = ready.get(address, False) or is_ready
         for name, numbers in each.targets.items():
             targets[name] = targets.get(name, frozenset()) | numbers
-    return Slice(ready, targets)
+    return Slice(ready, targets, waiting & ready.keys())
 
 
 def _targets(item: Object, complain: Complain) -> dict[str, frozenset[int]]:

@@ -13,9 +13,11 @@ from alcove.app.observation.reports import Complain, Report, Reporter, text
 from alcove.app.observation.services import observe_service
 from alcove.app.observation.slices import Slice, merge_slices, observe_slice
 from alcove.app.observation.spaces import observe_space
+from alcove.app.observation.waiting import observe_waiting
 from alcove.model import Certificate, ClusterState, SecretName, Service
 
 T = TypeVar("T")
+_NOWHERE: frozenset[str] = frozenset()
 Read = Callable[[Object, Complain], T | None]
 """Gives what an object means, None when it means nothing here, and complains of what is wrong with it."""
 
@@ -30,6 +32,8 @@ class ClusterObjects:
     ingresses: Sequence[object] = ()
     nodes: Sequence[object] = ()
     service_cidrs: Sequence[object] = ()
+    session_pods: Sequence[object] = ()
+    """Pods with a proxy that say of which session they are; others do not matter here."""
     certificates: Mapping[SecretName, Certificate] = field(default_factory=dict, kw_only=True)
     """What ``app.gateway.certificates`` read in Secrets; the Secrets themselves never come here."""
     slices_seen: bool = field(default=True, kw_only=True)
@@ -93,11 +97,12 @@ def observe_state(
     parts: dict[tuple[str, str], list[Slice]] = {}
     for key, each in read("EndpointSlice", objects.endpoint_slices, observe_slice):
         parts.setdefault(key, []).append(each)
-    services = []
+    services, waiting = [], observe_waiting(objects.session_pods)
     for item in objects.services:
-        beside = parts.get(_key(item), [])
-        if objects.slices_seen and not beside and _selects(item):
+        found = parts.get(_key(item), [])
+        if objects.slices_seen and not found and _selects(item):
             continue
+        beside = merge_slices(found, waiting.get(_key(item)[0], _NOWHERE))
         service, told = known.understand("Service", item, _reading(beside), beside=beside)
         reports.update(told)
         services += [service] if service else []
@@ -117,9 +122,9 @@ def observe_state(
     return state, tuple(sorted(reports))
 
 
-def _reading(slices: Sequence[Slice]) -> Read[Service]:
+def _reading(known: Slice) -> Read[Service]:
     def read(item: Object, complain: Complain) -> Service | None:
-        return observe_service(item, {_key(item): merge_slices(slices)}, complain)
+        return observe_service(item, {_key(item): known}, complain)
 
     return read
 

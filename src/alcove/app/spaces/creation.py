@@ -27,6 +27,9 @@ from alcove.model import SpaceName
 from alcove.spaces.tree import Fault
 
 OWN_NAMESPACE = "azds"
+BUILDS_NAMESPACE = "azds-build"
+"""Where builder pods run."""
+OWN_NAMESPACES = (OWN_NAMESPACE, BUILDS_NAMESPACE)
 MADE_BY = {"app.kubernetes.io/managed-by": "alcove"}
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 ROLE = "admin"
@@ -73,12 +76,12 @@ def plan_creation(world: World, request: CreationRequest, contents: Contents = E
 
 def is_reserved(name: str) -> bool:
     """Tell whether a namespace is the cluster's own, or Alcove's."""
-    return name.startswith("kube-") or name == OWN_NAMESPACE
+    return name.startswith("kube-") or name in OWN_NAMESPACES
 
 
 def _check_name(world: World, name: SpaceName) -> None:
     if is_reserved(name):
-        owner = "Alcove" if name == OWN_NAMESPACE else "the cluster"
+        owner = "Alcove" if name in OWN_NAMESPACES else "the cluster"
         raise errors.ConflictError(
             f"the namespace {str(name)!r} cannot be a space",
             cause=f"it belongs to {owner} itself",

@@ -105,11 +105,3 @@ async def _find_place(
             f"the space {str(name)!r} cannot be used", cause=hidden, hint="alcove space select NAME"
         )
     return SpacePlace(name, world.tree.path(name), world.tree.root(name), context)
-
-
-async def remove_with_last(hub: SpaceHub, left: int) -> bool:
-    """Take the hub out of a space when its last session has gone; tell whether it was."""
-    if left:
-        return False
-    await hub.remove()
-    return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from alcove import __version__, errors
 from alcove.kube import resources
 from alcove.kube.client import KubeClient, Object, PatchKind, Selection
-from alcove.kube.errors import ForbiddenError, KubeError, NotFoundError
+from alcove.kube.errors import ForbiddenError, NotFoundError
 from alcove.kube.resources import Resource
 
 HUB = "alcove-hub"
@@ -181,8 +181,6 @@ async def has_hub(client: KubeClient, namespace: str) -> bool:
         await client.get(resources.DEPLOYMENTS, HUB, namespace=namespace)
     except NotFoundError:
         return False
-    except KubeError:
-        raise
     return True
 
 

@@ -113,7 +113,7 @@ class PortKeeper:
 
 
 async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wire: Wire) -> None:
-    """Carry bytes both ways until both have ended."""
+    """Carry bytes both ways until the instance has said all; what is said to it may end before."""
     async with aio.open_background(name="relay") as tasks:
         up = tasks.start(_up(reader, wire), name="up")
         down = tasks.start(_down(wire, writer), name="down")

@@ -55,12 +55,18 @@ class Pusher:
         self.project = project
         self._log_directory = log_directory
         self.scan = Scan()
+        self._looking = asyncio.Lock()
         self.committed: Manifest | None = None
         """What the hub is known to have."""
         self._synchronization = ""
         self._synced_at = 0.0
         self._logged_at = 0.0
         self._replies: asyncio.Queue[calls.Told | bytes] = asyncio.Queue()
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the hub has the tree as it was last looked at."""
+        return self.committed is not None and self.committed.id == self.scan.manifest.id
 
     async def look(self, tell: Callable[[Progress], None] = lambda _: None) -> str:
         """Look at every file once; give what is to be said about the sync log."""
@@ -71,10 +77,11 @@ class Pusher:
 
     async def look_again(self, paths: Iterable[str], whole: Iterable[str] = ()) -> Rescan:
         """Look at what may have changed."""
-        found = await asyncio.to_thread(
-            scanning.update_manifest, self.scan, self.project.selection, tuple(paths), whole=tuple(whole)
-        )
-        self.scan = found.scan
+        async with self._looking:
+            found = await asyncio.to_thread(
+                scanning.update_manifest, self.scan, self.project.selection, tuple(paths), whole=tuple(whole)
+            )
+            self.scan = found.scan
         return found
 
     def hear(self, told: calls.Told | bytes) -> None:
@@ -95,6 +102,8 @@ class Pusher:
             LostError: the connection ended.
         """
         began, manifest = time.monotonic(), self.scan.manifest
+        # What a call that broke was answered is not an answer to this.
+        self._replies = asyncio.Queue()
         base = None if whole else self._base(manifest, hub_has)
         changes = diff(base, manifest) if base is not None else None
         inline = changes is not None and sum(changes.digests.values()) <= _INLINE_BYTES
@@ -110,7 +119,7 @@ class Pusher:
 
     def write_log(self, *, now: float, always: bool = False) -> None:
         """Remember what both sides have; at most once in a while."""
-        if self.committed is not self.scan.manifest or (not always and now - self._logged_at < _LOG_SECONDS):
+        if not self.is_committed or (not always and now - self._logged_at < _LOG_SECONDS):
             return
         self._logged_at = now
         log = synclog.make_log(

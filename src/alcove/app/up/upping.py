@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from alcove import aio
@@ -76,6 +76,8 @@ class ProjectUp:
         self._began = 0.0
         self._keeper: PortKeeper | None = None
         self._watch: Watch | None = None
+        self._looking = asyncio.Lock()
+        self._saved = asyncio.Event()
         self.session = ""
 
     async def run(self) -> int:
@@ -89,7 +91,9 @@ class ProjectUp:
             tasks = await stack.enter_async_context(aio.open_background(name=self._project.name))
             if self._choices.follow_saves and not self._choices.detach:
                 watching = open_watch(self._project.selection, self._pusher.scan, tell=self._notice)
-                self._watch = await stack.enter_async_context(watching)
+                watch = await stack.enter_async_context(watching)
+                tasks.start(self._follow_saves(watch), name="saves")
+                tasks.start(self._follow_saves(self._watch), name="saves")
             work = tasks.start(self._work(tasks), name="work")
             try:
                 await asyncio.wait({work, self._finished}, return_when=asyncio.FIRST_COMPLETED)
@@ -123,7 +127,8 @@ class ProjectUp:
                         lost = False
                     await self._converse(tasks, wire, base)
             except ChangedFileError as error:
-                await self._pusher.look_again([error.path])
+                await asyncio.sleep(_AGAIN)
+                await self._look_at([error.path])
                 continue
             except (LostError, UnavailableError, KubeError) as error:
                 if not lost:
@@ -152,14 +157,13 @@ class ProjectUp:
             yield wire, told
 
     async def _converse(self, tasks: aio.Background, wire: Wire, base: calls.Base) -> None:
-        async with aio.open_background(name=f"call {self._project.name}") as inner:
-            reading = inner.start(self._read(tasks, wire), name="read")
-            pushing = inner.start(self._push_all(wire, base), name="push")
-            done, _ = await asyncio.wait({reading, pushing}, return_when=asyncio.FIRST_COMPLETED)
-            failures = [error for one in done if (error := one.exception())]
-            inner.cancel()
-        if failures:
-            raise failures[0]
+        try:
+            async with aio.open_background(name=f"call {self._project.name}") as inner:
+                inner.start(self._push_all(wire, base), name="push")
+                await asyncio.wait({inner.start(self._read(tasks, wire), name="read")})
+        except BaseExceptionGroup as several:
+            # A connection that breaks fails both; what came of the first is of no interest.
+            raise aio.innermost(several) from None
         raise LostError("the hub ended the call")
 
     # ------------------------------------------------------------------------------ what comes
@@ -190,6 +194,8 @@ class ProjectUp:
                 self._tell(calls.Notice(str(error), error.hint))
             self._opened(told, opened)
             self._finish(0)
+        elif isinstance(told, calls.Problem) and told.final:
+            raise CallError(told)
         else:
             self._tell(told)
             if isinstance(told, calls.Problem):
@@ -215,28 +221,40 @@ class ProjectUp:
         if self._began:
             self._tell(calls.PhaseEnded(SYNC, time.monotonic() - self._began))
             self._began = 0.0
-        if self._watch is None:
-            await asyncio.Event().wait()
-            return
-        async for batch in self._watch:
-            found = await self._pusher.look_again(batch.changed, batch.whole)
-            self._watch.know(found.scan)
-            self._watch.look_again(found.again)
-            if self._pusher.committed != found.scan.manifest:
+        while True:
+            await self._saved.wait()
+            self._saved.clear()
+            if not self._pusher.is_committed:
                 await self._push(wire)
             self._pusher.write_log(now=time.monotonic())
 
+    async def _follow_saves(self, watch: Watch) -> None:
+        """Look at what may have changed, also while there is no hub."""
+        async for batch in watch:
+            await self._look_at(batch.changed, batch.whole)
+
+    async def _look_at(self, changed: Iterable[str], whole: Iterable[str] = ()) -> None:
+        async with self._looking:
+            found = await self._pusher.look_again(changed, whole)
+            if self._watch is not None:
+                self._watch.know(found.scan)
+                self._watch.look_again(found.again)
+        self._saved.set()
+
     async def _push(self, wire: Wire, hub_has: str = "") -> None:
         try:
-            await self._pusher.push(wire, hub_has)
-        except RefusedError as error:
-            if error.whole:
-                await self._pusher.push(wire, whole=True)
-                return
+            await self._push_somehow(wire, hub_has)
+        except ChangedFileError:
+            raise
+        except (RefusedError, SyncError) as error:
             # The store is full, or the like: the next save tries again.
             self._tell(calls.Problem(error.message, error.cause, error.hint))
             self._finish(1)
-        except SyncError as error:
-            if isinstance(error, ChangedFileError):
+
+    async def _push_somehow(self, wire: Wire, hub_has: str) -> None:
+        try:
+            await self._pusher.push(wire, hub_has)
+        except RefusedError as error:
+            if not error.whole:
                 raise
-            self._tell(calls.Problem(error.message, error.cause, error.hint))
+            await self._pusher.push(wire, whole=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from alcove.model import Protocol
 from alcove.routing.classes import PortClass
-from alcove.routing.envoy import http
+from alcove.routing.envoy import http, waiting
 from alcove.routing.envoy.contents import Part
 from alcove.routing.envoy.matching import match_exact, match_network
 from alcove.routing.envoy.names import (
@@ -43,10 +43,13 @@ def compile_outbound_listener(settings: ProxySettings, classes: Sequence[PortCla
     return _redirected(OUTBOUND, settings, settings.outbound_port, classes, manager)
 
 
-def compile_inbound_listener(settings: ProxySettings, classes: Sequence[PortClass]) -> Body:
-    """Give the listener to which what reaches a pod is redirected."""
+def compile_inbound_listener(
+    settings: ProxySettings, classes: Sequence[PortClass], *, waits: bool = False
+) -> Body:
+    """Give the listener to which what reaches a pod is redirected; see *waiting* for ``waits``."""
     manager = http.inbound_manager(INBOUND)
-    return _redirected(INBOUND, settings, settings.inbound_port, classes, manager)
+    found = _redirected(INBOUND, settings, settings.inbound_port, classes, manager)
+    return waiting.with_patience(found, settings) if waits else found
 
 
 def compile_gateway_listener(settings: ProxySettings) -> Body:

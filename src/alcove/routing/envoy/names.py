@@ -101,6 +101,8 @@ class ProxySettings:
     """How long the first bytes of an undeclared port are awaited."""
     tell_route: bool = True
     """Whether responses say who answered."""
+    wait_seconds: float = 60
+    """How long what a session's application refuses is tried again."""
 
 
 def typed(kind: str, **fields: object) -> Body:

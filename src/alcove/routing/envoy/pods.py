@@ -33,11 +33,11 @@ def inbound_of(plan: RoutePlan, addresses: tuple[str, ...]) -> Inbound:
     return merge_inbound([plan.inbound[each] for each in addresses if each in plan.inbound])
 
 
-def compile_own(inbound: Inbound, settings: ProxySettings) -> Resources:
-    """Give what a pod alone has."""
+def compile_own(inbound: Inbound, settings: ProxySettings, *, waits: bool = False) -> Resources:
+    """Give what a pod alone has; with ``waits`` what its application refuses is tried again for a while."""
     return {
-        LISTENER_TYPE: [compile_inbound_listener(settings, inbound.classes)],
-        ROUTES_TYPE: [compile_inbound(inbound, settings)],
+        LISTENER_TYPE: [compile_inbound_listener(settings, inbound.classes, waits=waits)],
+        ROUTES_TYPE: [compile_inbound(inbound, settings, waits=waits)],
     }
 
 

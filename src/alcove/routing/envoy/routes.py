@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from alcove.model import RouteKey
 from alcove.routing.choices import Outcome, Refusal, Target
+from alcove.routing.envoy import waiting
 from alcove.routing.envoy.names import (
     ONCE,
     ORIGINAL,
@@ -39,6 +41,13 @@ class Marks:
 NO_MARKS = Marks()
 
 
+class PassOn(Protocol):
+    """What sends to where a request was addressed."""
+
+    def __call__(self, settings: ProxySettings, *, answering: str) -> Body:
+        """Give the action; ``answering`` is told to the caller."""
+
+
 def pass_on(settings: ProxySettings, marks: Marks = NO_MARKS, *, answering: str = "") -> Body:
     """Send to where it was addressed; ``answering`` is told to the caller when it is known."""
     return _action(
@@ -58,6 +67,19 @@ def pass_all(marks: Marks = NO_MARKS) -> Body:
     return _action(
         typed("RouteList", routes=[{"match": _ANY, **plain}, {"match": {"connect_matcher": {}}, **plain}])
     )
+
+
+def wait_here(settings: ProxySettings, *, answering: str = "") -> Body:
+    """Send to where it was addressed, the pod's own application, and wait for it; see *waiting*."""
+    plain = {"match": _ANY, "route": {"cluster": ORIGINAL, **_NO_LIMIT}, **_telling(settings, answering)}
+    return send_first(waiting.patiently(plain, settings))
+
+
+def wait_all(settings: ProxySettings) -> Body:
+    """Do the same for what has no entry; who dials a proxy by CONNECT does not wait."""
+    plain = {"route": {"cluster": ORIGINAL, **_NO_LIMIT}}
+    every = waiting.patiently({"match": _ANY, **plain}, settings)
+    return send_first([*every, {"match": {"connect_matcher": {}}, **plain}])
 
 
 def bring(key: RouteKey) -> Body:

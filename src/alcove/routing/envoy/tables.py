@@ -151,9 +151,13 @@ def _differing(plan: RoutePlan) -> dict[RouteKey, list[Destination]]:
     return found
 
 
-def compile_inbound(inbound: Inbound, settings: ProxySettings) -> Body:
-    """Give the routes of what reaches a pod: its own requests, and those that belong to another version."""
-    here = routes.pass_all()
+def compile_inbound(inbound: Inbound, settings: ProxySettings, *, waits: bool = False) -> Body:
+    """Give the routes of what reaches a pod: its own requests, and those that belong to another version.
+
+    With ``waits`` the first are tried again while the application refuses them.
+    """
+    here = routes.wait_all(settings) if waits else routes.pass_all()
+    stay = partial(_staying, settings, routes.wait_here if waits else routes.pass_on)
 
     def table(branch: Callable[[Choices], Body]) -> Body:
         ports = {str(port.number): _by_claim(port.claims, branch, here) for port in inbound.ports}
@@ -162,9 +166,10 @@ def compile_inbound(inbound: Inbound, settings: ProxySettings) -> Body:
     unread = matching.any_of(_KUBERNETES, _BAGGAGE, matching.header_like(":authority", _PREFIXED))
     first = [
         (_unscanned(unread), routes.scan(CARRIERS_AND_HOST)),
-        (matching.header_like(ONCE, _ANYTHING), table(lambda choices: _staying(settings, choices))),
+        (matching.header_like(ONCE, _ANYTHING), table(stay)),
     ]
-    return _routes(INBOUND, matching.match_first(first, table(lambda choices: _arriving(settings, choices))))
+    arrive = partial(_arriving, settings, stay)
+    return _routes(INBOUND, matching.match_first(first, table(arrive)))
 
 
 def _leaving(settings: ProxySettings, choices: Choices) -> Body:
@@ -199,16 +204,16 @@ def _leaving_keyless(settings: ProxySettings, own: RouteKey | None, choices: Cho
     return routes.pass_on(settings, marks) if outcome is None else routes.send(settings, outcome, marks)
 
 
-def _arriving(settings: ProxySettings, choices: Choices) -> Body:
+def _arriving(settings: ProxySettings, stay: Callable[[Choices], Body], choices: Choices) -> Body:
     once = routes.Marks(once=True)
     elsewhere = {
         NO_KEY + key: routes.send(settings, outcome, once) for key, outcome in choices.by_key.items()
     }
-    return matching.match_header(KEY, elsewhere, _staying(settings, choices))
+    return matching.match_header(KEY, elsewhere, stay(choices))
 
 
-def _staying(settings: ProxySettings, choices: Choices) -> Body:
-    return routes.pass_on(settings, answering=f"{choices.service}.{choices.space}")
+def _staying(settings: ProxySettings, pass_on: routes.PassOn, choices: Choices) -> Body:
+    return pass_on(settings, answering=f"{choices.service}.{choices.space}")
 
 
 def _by_claim(claims: tuple[Choices, ...], branch: Callable[[Choices], Body], undecided: Body) -> Body:
