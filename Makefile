@@ -19,6 +19,7 @@ $(AGENT): $(STAMP) $(wildcard native/agent/*.[ch]) native/agent/build.py
 
 demo: setup
 	$(BIN)/python examples/02-spaces/demo.py
+	$(BIN)/python examples/03-up/demo.py
 
 test: lint types unit e2e
 

@@ -90,7 +90,8 @@ class Look:
         self._look(path, deeply=deeply, surely=surely)
         for place in self._places:
             if place != path and paths.is_below(place, path):
-                self._look(place, deeply=deeply, surely=False)
+                is_forgotten = self.entries.get(place, self) is None
+                self._look(place, deeply=deeply or is_forgotten, surely=False)
 
     def _look(self, path: str, *, deeply: bool, surely: bool) -> None:
         if path in self.listed:
@@ -172,7 +173,7 @@ class Look:
                 self._note(path, status, surely=False)
         for name in self._known_names.get(directory, ()):
             path = prefix + name
-            if path not in seen and not self._leads_to_place(path):
+            if path not in seen:
                 self._forget(path)
         return inner
 
@@ -235,6 +236,7 @@ class Look:
         while gone:
             one = gone.pop()
             self.entries[one] = self.stamps[one] = None
+            self.listed.discard(one)
             gone += [paths.join(one, name) for name in self._known_names.get(one, ())]
 
     def _is_sound(self, path: str, name: str) -> bool:
@@ -244,9 +246,6 @@ class Look:
             shown = path.encode("utf-8", "backslashreplace").decode()
             self.problems[shown] = paths.find_fault(path)
         return not path
-
-    def _leads_to_place(self, path: str) -> bool:
-        return any(paths.is_below(place, path) for place in self._places)
 
     @cached_property
     def _known_names(self) -> Mapping[str, list[str]]:

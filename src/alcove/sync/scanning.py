@@ -149,6 +149,9 @@ def _complete(
                     continue
                 added[parent] = _lead(selection, parent, stamps)
     found.update(added)
+    for path, one in list(found.items()):
+        if one is None and path and path in stamps and _holds(path, old, found):
+            found[path] = _lead(selection, path, stamps)
     standings: Standings | None = None
     gone = sorted(
         {p for path, one in found.items() if one is None and path in old for p in parents_of(path)},
