@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,18 +129,28 @@ static enum side side_of(const struct processes_wanted *wanted, const struct see
     return UNKNOWN;
 }
 
+static int compare(const void *left, const void *right)
+{
+    pid_t one = ((const struct seen *)left)->process, other = ((const struct seen *)right)->process;
+    return (one > other) - (one < other);
+}
+
 /* Sides go from parents to children, until nothing changes. */
 static void spread(size_t count)
 {
     bool changed = true;
+    qsort(all, count, sizeof *all, compare);
     while (changed) {
         changed = false;
-        for (size_t at = 0; at < count; at++)
-            for (size_t other = 0; all[at].side == UNKNOWN && other < count; other++)
-                if (all[other].process == all[at].parent && all[other].side != UNKNOWN) {
-                    all[at].side = all[other].side;
-                    changed = true;
-                }
+        for (size_t at = 0; at < count; at++) {
+            struct seen wanted = {.process = all[at].parent};
+            const struct seen *parent =
+                all[at].side == UNKNOWN ? bsearch(&wanted, all, count, sizeof *all, compare) : NULL;
+            if (parent == NULL || parent->side == UNKNOWN)
+                continue;
+            all[at].side = parent->side;
+            changed = true;
+        }
     }
 }
 

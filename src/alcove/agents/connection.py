@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Protocol, TypeVar
 
@@ -35,7 +34,10 @@ _T = TypeVar("_T")
 
 Event = CommandStarted | CommandExited
 
-_WAITING_FRAMES = 8
+_MOST_WAITING = 256 * 1024
+"""Bytes that wait to be written, but for one message."""
+_PIECE = 128 * 1024
+"""Of one write: thousands of small messages go together, and one is not larger than what servers take."""
 _MOST_EVENTS = 1000
 _FLUSH_SECONDS = 5.0
 
@@ -97,7 +99,7 @@ class Connection:
         """Use ``open_connection`` instead."""
         self._stream = stream
         self._decoder = frames.Decoder(TO_HUB)
-        self._outgoing: deque[bytes] = deque()
+        self._outgoing = bytearray()
         self._writing = False
         self._due = asyncio.Event()
         self._room = asyncio.Event()
@@ -132,12 +134,12 @@ class Connection:
             LostError: nothing can be said any more.
         """
         frame = frames.encode(message, request)
-        while len(self._outgoing) >= _WAITING_FRAMES and self.lost is None:
+        while len(self._outgoing) >= _MOST_WAITING and self.lost is None:
             self._room.clear()
             await self._room.wait()
         if self.lost is not None:
             raise self.lost
-        self._outgoing.append(frame)
+        self._outgoing += frame
         self._due.set()
 
     def events(self) -> AsyncGenerator[Event, None]:
@@ -205,8 +207,10 @@ class Connection:
                 await self._due.wait()
                 while self._outgoing:
                     self._writing = True
+                    piece = bytes(self._outgoing[:_PIECE])
+                    del self._outgoing[:_PIECE]
                     with _translated():
-                        await self._stream.write(self._outgoing.popleft())
+                        await self._stream.write(piece)
                     self._writing = False
                     self._room.set()
                 self._due.clear()

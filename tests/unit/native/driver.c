@@ -5,15 +5,25 @@
  *   due FETCHED AGE FAILED FAILURES INITIAL MAX NOW
  *   stale FETCHED AGE NOW
  *   success NOW AGE
- *   record FETCHED AGE          rendered, and parsed again
+ *   record FETCHED AGE         rendered, and parsed again
  *   parse BYTES                 and as many bytes
  *   backoff INITIAL MAX RECOVERY RAN
  *   rules OUT IN UID DIRECT     with that many direct ports, from 1
+ *   sha256 BYTES PIECE          and as many bytes, in pieces
+ *   frames BYTES PIECE          and as many bytes, as they would come: each frame's type, request and length
+ *   payload BYTES ORDER         and as many bytes, read as the digits of ORDER say: 1 u8, 2 u16, 4 u32, 8 u64,
+ *                               5 text, 6 texts, 7 four bytes; then whether nothing is left, and all was well
+ *   values BYTES                and as many bytes, as of a file: two lists and a text
+ *   path BYTES                  and as many bytes: whether it is below a root
  */
 #include "answer.h"
 #include "backoff.h"
+#include "frames.h"
+#include "paths.h"
+#include "records.h"
 #include "redirect.h"
 #include "renewal.h"
+#include "sha256.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -120,6 +130,120 @@ static void drive_rules(const int64_t *numbers)
     putchar('\n');
 }
 
+static void drive_sha256(const int64_t *numbers)
+{
+    struct sha256 sha256;
+    unsigned char digest[SHA256_BYTES];
+    size_t length = (size_t)numbers[0], piece = (size_t)numbers[1];
+    char *bytes = read_bytes(length);
+    sha256_begin(&sha256);
+    for (size_t at = 0; at < length; at += piece)
+        sha256_add(&sha256, (const unsigned char *)bytes + at, length - at < piece ? length - at : piece);
+    sha256_end(&sha256, digest);
+    free(bytes);
+    for (size_t at = 0; at < sizeof digest; at++)
+        printf("%02x", (unsigned)digest[at]);
+    putchar('\n');
+}
+
+static enum frames_found print_frames(struct bytes *inbox)
+{
+    struct frame frame;
+    size_t size, length;
+    enum frames_found found;
+    while ((found = frames_find(inbox, &frame, &size)) == FRAMES_ONE) {
+        (void)payload_rest(&frame.payload, &length);
+        printf("%d:%" PRIu32 ":%zu ", frame.type, frame.request, length);
+        bytes_take(inbox, size);
+    }
+    return found;
+}
+
+static void drive_frames(const int64_t *numbers)
+{
+    struct bytes inbox = {.content = NULL};
+    size_t length = (size_t)numbers[0], piece = (size_t)numbers[1];
+    char *bytes = read_bytes(length);
+    enum frames_found found = FRAMES_NONE;
+    for (size_t at = 0; at < length && found != FRAMES_BROKEN; at += piece) {
+        if (!bytes_append(&inbox, bytes + at, length - at < piece ? length - at : piece))
+            exit(1);
+        found = print_frames(&inbox);
+    }
+    printf("%s\n", found == FRAMES_BROKEN ? "broken" : inbox.length > 0 ? "more" : "");
+    bytes_free(&inbox);
+    free(bytes);
+}
+
+static void print_texts(char **texts)
+{
+    size_t length = 0;
+    while (texts != NULL && texts[length] != NULL)
+        length += strlen(texts[length]) < SIZE_MAX; /* each is read to its end */
+    printf("%zu ", length);
+    free(texts);
+}
+
+static void read_one(struct payload *payload, int kind)
+{
+    char *text = NULL;
+    if (kind == 5) {
+        text = payload_text(payload);
+        printf("%zu ", text != NULL ? strlen(text) : 0);
+        free(text);
+    } else if (kind == 6) {
+        print_texts(payload_texts(payload));
+    } else if (kind == 7) {
+        const unsigned char *four = payload_bytes(payload, 4);
+        printf("%d ", four != NULL ? four[3] : 0);
+    } else {
+        uint64_t number = kind == 1   ? payload_u8(payload)
+                          : kind == 2 ? payload_u16(payload)
+                          : kind == 4 ? payload_u32(payload)
+                                      : payload_u64(payload);
+        printf("%" PRIu64 " ", number);
+    }
+}
+
+static void drive_payload(const int64_t *numbers)
+{
+    size_t length = (size_t)numbers[0];
+    char order[24];
+    char *bytes = read_bytes(length);
+    const unsigned char *begin = (const unsigned char *)bytes;
+    struct payload payload = {.at = begin, .end = begin + length};
+    (void)snprintf(order, sizeof order, "%" PRId64, numbers[1]);
+    for (const char *kind = order; *kind != '\0'; kind++)
+        read_one(&payload, *kind - '0');
+    printf("%d %d\n", payload_is_whole(&payload), payload.bad);
+    free(bytes);
+}
+
+static void drive_values(const int64_t *numbers)
+{
+    size_t length = (size_t)numbers[0];
+    char *bytes = read_bytes(length);
+    struct record record = {.bytes = {.content = (unsigned char *)bytes, .length = length, .capacity = length}};
+    print_texts(record_texts(&record));
+    print_texts(record_texts(&record));
+    printf("%zu %d\n", strlen(record_text(&record)), record.broken);
+    free(bytes);
+}
+
+static void drive_path(const int64_t *numbers)
+{
+    size_t length = (size_t)numbers[0];
+    char *bytes = read_bytes(length);
+    char *path = malloc(length + 1);
+    if (path == NULL)
+        exit(1);
+    memcpy(path, bytes, length);
+    path[length] = '\0';
+    printf("%d\n", paths_are_below(path));
+    free(path);
+    free(bytes);
+}
+
 int main(void)
 {
     static const struct {
@@ -128,6 +252,8 @@ int main(void)
     } questions[] = {
         {"answer", drive_answer}, {"due", drive_due},         {"success", drive_success}, {"record", drive_record},
         {"parse", drive_parse},   {"backoff", drive_backoff}, {"rules", drive_rules},     {"stale", drive_stale},
+        {"sha256", drive_sha256}, {"frames", drive_frames},   {"payload", drive_payload}, {"values", drive_values},
+        {"path", drive_path},
     };
     char line[512];
     while (fgets(line, sizeof line, stdin) != NULL) {

@@ -88,6 +88,42 @@ class TestAdmin:
         assert agent.call(role, *words).returncode == 2
 
 
-@pytest.mark.parametrize("role", ["init", "proxy", "await-proxy", "drain"])
+SESSION = ("--port", "15090", "--session", "s", "--directory", "/nowhere")
+RUN = (*SESSION, "--container", "web")
+
+
+class TestSession:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            *((*RUN[:at], *RUN[at + 2 :], "--", "true") for at in (0, 2, 4, 6)),
+            RUN,
+            (*RUN, "--"),
+            (*RUN, "--image-entrypoint"),
+            (*RUN, "--image-cmd", "--", "true"),
+            (*RUN, "--image-other", "--", "true"),
+            (*RUN, "--grace-ms", "--", "true"),
+            *((*RUN, "--port", bad, "--", "true") for bad in ("0", "65536", "x", "")),
+            *((*RUN, "--container", bad, "--", "true") for bad in ("", "a/b", "..", ".a", "a" * 254, "ü")),
+        ],
+    )
+    def test_wrong_ones_of_run(self, agent: Agent, words: tuple[str, ...]) -> None:
+        assert agent.call("run", *words).returncode == 2
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            *((*SESSION[:at], *SESSION[at + 2 :]) for at in (0, 2, 4)),
+            (*SESSION, "--container", "web"),
+            (*SESSION, "--image-cmd"),
+            (*SESSION, "--", "true"),
+            (*SESSION, "--session"),
+        ],
+    )
+    def test_wrong_ones_of_await_build(self, agent: Agent, words: tuple[str, ...]) -> None:
+        assert agent.call("await-build", *words).returncode == 2
+
+
+@pytest.mark.parametrize("role", ["init", "proxy", "await-proxy", "drain", "run", "await-build"])
 def test_help_is_no_error(agent: Agent, role: str) -> None:
     assert agent.call(role, "--help").stdout.startswith(b"usage: ")
