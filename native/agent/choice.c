@@ -28,6 +28,12 @@ static bool is_empty(char *const *list)
     return list == NULL || *list == NULL;
 }
 
+/* One empty text asks for what the pod or its image says, whatever the session wanted when it was built. */
+static bool is_plain(char *const *list)
+{
+    return !is_empty(list) && **list == '\0';
+}
+
 /* ------------------------------------------------------------ what is remembered */
 
 static void read_command(struct record *record, struct choice_command *command)
@@ -114,9 +120,10 @@ static char **join_lists(char *const *first, char *const *second)
 static char **choose(const struct choice *self)
 {
     const struct choice_settings *settings = self->settings;
-    if (!is_empty(self->override.argv))
+    bool plain = is_plain(self->override.argv);
+    if (!is_empty(self->override.argv) && !plain)
         return join_lists(self->override.argv, NULL);
-    if (!is_empty(self->base.argv))
+    if (!is_empty(self->base.argv) && !plain)
         return join_lists(self->base.argv, NULL);
     return join_lists(settings->image_entrypoint ? self->image_entrypoint : NULL,
                 settings->image_cmd ? self->image_cmd : settings->arguments);

@@ -137,8 +137,8 @@ class AgentClient:
         """Start the container's command, ending one that runs; give its process.
 
         With ``argv`` that is the command from now on, over restarts of the container too; without, it is the
-        original one again, with ``env`` added. Process 0 is one that could not be started: the container's
-        log says why.
+        original one again, with ``env`` added: that of the build's settings, or with ``messages.PLAIN`` what
+        the pod or its image says. Process 0 is one that could not be started: the container's log says why.
         """
         return await self._ask(messages.Start(tuple(argv), _assignments(env), workdir))
 

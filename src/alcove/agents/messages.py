@@ -26,6 +26,8 @@ from alcove.agents.kinds import (
 
 VERSION = 1
 WITH_INPUT, WITH_LOG = 1, 2
+PLAIN = ("",)
+"""As a command: what the pod or its image says, whatever the session wanted when it was built."""
 
 
 class State(IntEnum):

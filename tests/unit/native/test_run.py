@@ -134,6 +134,17 @@ class TestChoice:
         run.wait()
         assert pod.begin("echo", "pod").out.next() == "session"
 
+    def test_plain_means_what_the_pod_says_and_is_kept_too(self, pod: Container) -> None:
+        settings = record(("echo", "session"), (), "", "0")
+        (pod.directory / "settings").write_bytes(settings)
+        run = pod.begin("echo", "pod")
+        assert run.out.next() == "session"
+        pod.hub().ask(messages.Start(messages.PLAIN))
+        assert run.out.next() == "pod"
+        run.send(signal.SIGTERM)
+        run.wait()
+        assert pod.begin("echo", "pod").out.next() == "pod"
+
     def test_held_it_waits_to_be_told(self, pod: Container) -> None:
         (pod.directory / "settings").write_bytes(record((), (), "", "1"))
         run = pod.begin("echo", "pod")
