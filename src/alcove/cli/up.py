@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from alcove import aio, errors
 from alcove.app.spaces.composition import ClusterChoice
@@ -137,8 +139,9 @@ async def _up(
     debug: bool,
 ) -> int:
     async with open_space(cluster, os.environ, home=Path.home(), space=space) as hub:
-        projects = [
-            open_project(
+        opens = [
+            functools.partial(
+                open_project,
                 directory,
                 os.environ,
                 choices,
@@ -147,6 +150,7 @@ async def _up(
             )
             for directory in directories
         ]
+        projects = [reopen() for reopen in opens]
         speaker.say(f"Using space '{hub.place.path}' with target '{hub.place.context}'")
         for project in projects:
             for warning in project.warnings:
@@ -154,7 +158,8 @@ async def _up(
         await hub.ensure(speaker.say)
         several = len(projects) > 1
         runs = [
-            _run(hub, project, running, speaker.of(project.name, prefixed=several)) for project in projects
+            _run(hub, project, reopen, running, speaker.of(project.name, prefixed=several))
+            for project, reopen in zip(projects, opens, strict=True)
         ]
         return max(await _all(runs))
 
@@ -169,8 +174,31 @@ async def _all(runs: Iterable[Any]) -> list[int]:
     return [task.result() for task in tasks]
 
 
-async def _run(hub: SpaceHub, project: LocalProject, choices: UpChoices, speaker: Speaker) -> int:
-    def opened(running: calls.Running, ports: tuple[OpenPort, ...]) -> None:
+async def _run(
+    hub: SpaceHub,
+    project: LocalProject,
+    reopen: Callable[[], LocalProject],
+    choices: UpChoices,
+    speaker: Speaker,
+) -> int:
+    """Run a project; begin anew whenever its azds.yaml says something else."""
+    while True:
+        work = _open_work(hub, project, reopen, choices, speaker)
+        code = await work.run()
+        if code is not None:
+            return code
+        project = work.fresh
+
+
+def _open_work(
+    hub: SpaceHub,
+    project: LocalProject,
+    reopen: Callable[[], LocalProject],
+    choices: UpChoices,
+    speaker: Speaker,
+) -> ProjectUp:
+    async def opened(running: calls.Running, ports: tuple[OpenPort, ...]) -> None:
+        running = msgspec.structs.replace(running, hosts=await hub.locate(running.hosts))
         speaker.tell(running)
         if speaker.is_json:
             speaker.print({"event": "ports", "ports": [_port_document(one) for one in ports]})
@@ -185,8 +213,9 @@ async def _run(hub: SpaceHub, project: LocalProject, choices: UpChoices, speaker
     port = DEBUGGERS[project.settings.debug].port if project.settings.debug else 0
     if port:
         choices = replace(choices, ports={port: port, **choices.ports})
-    work = ProjectUp(hub.calls, project, choices, tell=speaker.tell, opened=opened, revive=hub.ensure)
-    return await work.run()
+    return ProjectUp(
+        hub.calls, project, choices, tell=speaker.tell, opened=opened, revive=hub.ensure, reopen=reopen
+    )
 
 
 def _attach_lines(project: LocalProject, ports: Iterable[OpenPort]) -> Iterable[str]:

@@ -1,7 +1,8 @@
 """Frames of the connection between workstation and hub, without I/O.
 
 ``u32 length | u8 kind | payload``, big-endian; the length counts kind and payload. A value is a JSON
-document, bytes are bytes, and a mark ends a row of bytes frames.
+document, bytes are bytes, and a mark ends a row of bytes frames. A beat carries nothing: it may come between
+any two frames, and shows that the sender is there.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Kind(IntEnum):
     VALUE = 1
     BYTES = 2
     MARK = 3
+    BEAT = 4
 
 
 @dataclass(frozen=True, slots=True)

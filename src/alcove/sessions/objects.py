@@ -116,7 +116,8 @@ def parse_session(item: Mapping[str, Any]) -> Session:
     spec = item.get("spec")
     status = item.get("status")
     try:
+        name = msgspec.convert(item["metadata"]["name"], str)
         settings = msgspec.convert((spec or {}).get("settings"), UpSettings)
-        return Session(item["metadata"]["name"], settings, msgspec.convert(status or {}, SessionStatus))
+        return Session(name, settings, msgspec.convert(status or {}, SessionStatus))
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a session: {error}") from error

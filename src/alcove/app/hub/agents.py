@@ -18,7 +18,7 @@ from typing import Protocol
 from alcove import aio
 from alcove.agents.client import AgentClient
 from alcove.agents.errors import AgentError, ApplyError, LostError
-from alcove.agents.messages import CommandExited, CommandStarted, Directory, Link, Remove, State
+from alcove.agents.messages import PLAIN, CommandExited, CommandStarted, Directory, Link, Remove, State
 from alcove.agents.messages import Entry as TreeEntry
 from alcove.agents.operations import Operation, WriteFile
 from alcove.app.hub import planning
@@ -183,7 +183,10 @@ class AgentWorker:
             # Else the first batch would start the command, before it is as it is wanted.
             await agent.stop(())
         if changes or reason:
-            await self._apply(agent, changes, wanted, replace(target, pending=bool(reason)))
+            leads_to = replace(target, pending=bool(reason))
+            await self._apply(agent, changes, wanted, leads_to)
+            # What fails from here on has left the files there, and no command.
+            self.settled = leads_to
         if reason:
             await self._restart(agent, wanted)
             await agent.apply((), root="/", applied=str(target))
@@ -282,7 +285,7 @@ class AgentWorker:
             )
         self._extra = self._extra or {}
         command = wanted.settings.command
-        await agent.start(command.argv, env={**command.environment, **self._extra})
+        await agent.start(command.argv or PLAIN, env={**command.environment, **self._extra})
 
     async def _build(self, agent: AgentClient, argv: tuple[str, ...], wanted: Wanted) -> None:
         root = self._root(agent, wanted)

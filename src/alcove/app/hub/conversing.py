@@ -71,13 +71,16 @@ class UpCall:
     async def _take(self, session: LiveSession, push: calls.Push, *, begins: bool) -> calls.Told:
         if self._projects.sessions.get(session.id) is not session:
             raise ConflictError(GONE, hint="alcove up starts it anew")
+        store = self._kit.book.store
+        before = store.size
         try:
             with self._projects.receiving():
                 manifest = await receive_push(self._wire, push, self._kit.book, self._sending)
                 return await self._want(session, manifest, begins=begins)
         except StoreFullError as error:
             self._projects.collect()
-            return calls.Refused(error.message, error.cause, error.hint)
+            # Where more went than had just come, there may be room now.
+            return calls.Refused(error.message, error.cause, error.hint, whole=store.size < before)
         except SyncError as error:
             return calls.Refused(error.message, error.cause, error.hint, whole=bool(push.base))
 

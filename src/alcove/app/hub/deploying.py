@@ -60,14 +60,20 @@ class Deployer:
         Raises:
             AlcoveError: the chart cannot be rendered or installed, or what it makes is another's.
         """
-        with tempfile.TemporaryDirectory(prefix="chart-") as scratch:
-            release = await self._release(settings, manifest, tag, Path(scratch))
-            rendered = await self._helm.inspect(release)
-            for converted in rendered.converted:
-                tell(f"converted {converted}")
-            found = sessions.find_session_containers(rendered.objects, tag)
-            await self._refuse_conflicts(rendered)
-            await self._helm.install(rendered)
+        try:
+            # A thread may still write into it when this is given up.
+            with tempfile.TemporaryDirectory(prefix="chart-", ignore_cleanup_errors=True) as scratch:
+                release = await self._release(settings, manifest, tag, Path(scratch))
+                rendered = await self._helm.inspect(release)
+                for converted in rendered.converted:
+                    tell(f"converted {converted}")
+                found = sessions.find_session_containers(rendered.objects, tag)
+                await self._refuse_conflicts(rendered)
+                await self._helm.install(rendered)
+        except OSError as error:
+            raise ChartError(
+                "the chart cannot be written in the hub's pod", cause=error.strerror or str(error)
+            ) from error
         return _deployed(rendered, tag, found)
 
     async def remove(self, project: str) -> tuple[str, ...]:

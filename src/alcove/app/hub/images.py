@@ -22,8 +22,9 @@ from alcove.builds.pods import NAMESPACE
 from alcove.builds.requests import BuildEvent, BuildRequest, Built, Failed, ImageConfig, Line
 from alcove.kube import resources
 from alcove.kube.client import KubeClient, Selection
-from alcove.kube.errors import KubeError
+from alcove.kube.errors import KubeError, UnreachableError
 from alcove.sessions.settings import UpSettings
+from alcove.sync.errors import MissingBlobError
 from alcove.sync.manifest import Manifest
 from alcove.sync.store import Store
 from alcove.sync.trees import tar_tree
@@ -68,10 +69,11 @@ class ClusterBuilders:
         """Give the builder of a node; waits until there is one."""
         pause = _PAUSE
         while True:
-            pods = await self._client.list(resources.PODS, Selection(NAMESPACE))
-            address = find_builder(pods.items, node)
-            if address is not None:
-                return BuilderClient(address, self._identity)
+            with contextlib.suppress(UnreachableError):
+                pods = await self._client.list(resources.PODS, Selection(NAMESPACE))
+                address = find_builder(pods.items, node)
+                if address is not None:
+                    return BuilderClient(address, self._identity)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
@@ -177,15 +179,21 @@ async def read_auth(client: KubeClient, namespace: str, names: Sequence[str]) ->
             secret = await client.get(resources.SECRETS, name, namespace=namespace)
             content = base64.b64decode((secret.get("data") or {}).get(".dockerconfigjson", ""))
             found |= json.loads(content or b"{}").get("auths") or {}
-        except (KubeError, ValueError, AttributeError):
+        except (KubeError, ValueError, AttributeError, TypeError):
             continue
     return json.dumps({"auths": found}) if found else ""
 
 
 async def build_image(builders: Builders, node: str, order: Order, run: BuildRun) -> None:
-    """Make an image on a node, asking anew for as long as builders vanish; ``run`` is told all of it."""
+    """Make an image on a node, asking anew for as long as builders vanish; ``run`` is told all of it.
+
+    Raises:
+        MissingBlobError: the store has lost (or found damaged, and removed) what the image is made of.
+    """
     request = order.request
     while run.result is None:
+        if lost := order.store.missing(order.tree.digests):
+            raise MissingBlobError(lost[0])
         builder = await _find(builders, node, run)
         try:
             if (config := await builder.exists(request.image)) is not None:

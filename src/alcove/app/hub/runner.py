@@ -25,6 +25,8 @@ from alcove.sessions import calls
 from alcove.sessions.ids import SessionId, Tag
 from alcove.sessions.objects import SESSION_LABEL
 
+_UNKNOWN = "what it was to be built from is not known any more"
+
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -51,12 +53,13 @@ class SessionRunner:
     def _works(self) -> Iterator[tuple[Hashable, Work]]:
         """Give what is to be attended to now, each with a key of its own."""
         session = self._session
-        failed = session.state.attempt is None or session.state.attempt.failed
+        attempt = session.state.attempt
+        builds = attempt is not None and not attempt.failed and session.wanted is not None
         for pod in session.current:
             if not pod.waits or not pod.node:
                 continue
             yield ("image", pod.uid), functools.partial(give_image, session, pod)
-            for image in () if failed else pod.images:
+            for image in pod.images if builds else ():
                 yield ("build", pod.node, image), functools.partial(self._build, pod, image)
         for pod in session.state.pods.values():
             for container in pod.containers if not pod.ending else ():
@@ -140,9 +143,13 @@ class SessionRunner:
         """Make an image on a pod's node; every pod that waits there reads of it in ``builds``."""
         session = self._session
         wanted, attempt = session.wanted, session.state.attempt
-        manifest = self._kit.book.read(attempt.manifest) if attempt else None
         run = session.state.builds.setdefault((pod.node, image), BuildRun())
-        if wanted is None or manifest is None or run.result is not None:
+        if wanted is None or attempt is None or run.result is not None:
+            return
+        manifest = self._kit.book.read(attempt.manifest)
+        if manifest is None:
+            run.end(Failed(_UNKNOWN))
+            await session.fail("the image could not be built", _UNKNOWN, "alcove up sends all of it again")
             return
         run.tell = lambda text: session.tell(calls.Line("build", text))
         with session.phase("build") as end:

@@ -47,7 +47,10 @@ class HubServer:
         """Serve one call; whatever is wrong with it ends this call and nothing else."""
         wire = Wire(_SocketStream(reader, writer), peer="the workstation")
         try:
-            await self._dispatch(await wire.receive(calls.REQUEST), wire)
+            request = await wire.receive(calls.REQUEST)
+            async with aio.open_background(name="call") as tasks:
+                tasks.start(wire.beat(), name="beat")
+                await self._dispatch(request, wire)
         except Exception as group:  # the one place that keeps a call's errors from the others
             error = aio.innermost(group)
             with contextlib.suppress(LostError):

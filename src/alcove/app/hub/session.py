@@ -77,6 +77,12 @@ class LiveSession:
         """The pods of the newest build, by name."""
         return list(pods.current(self.state.pods.values(), self.build))
 
+    @property
+    def serving(self) -> list[PodView]:
+        """The pods that are not on their way out, of whichever build, the newest first."""
+        found = [pod for pod in self.state.pods.values() if not pod.ending]
+        return sorted(found, key=lambda pod: (-pod.build, pod.name))
+
     def built_from(self, build: int) -> Manifest | None:
         """Give what the image of a build was made from; only the newest is remembered."""
         status = self.state.session.status

@@ -85,7 +85,7 @@ async def follow_logs(session: LiveSession, call: calls.Logs) -> AsyncGenerator[
 
 
 def _log_places(session: LiveSession) -> Iterable[tuple[PodView, ContainerView]]:
-    for pod in session.current:
+    for pod in session.serving:
         for container in pod.containers:
             if container.running:
                 yield pod, container
@@ -110,10 +110,12 @@ async def _follow_log(
 def choose_instance(session: LiveSession, name: str = "") -> PodView:
     """Give an instance that runs: the named one, or the first that is ready, or the first.
 
+    While a new image is made, and when it cannot be, these are instances of the one before.
+
     Raises:
         ConflictError: there is none.
     """
-    running = [pod for pod in session.current if pod.runs]
+    running = [pod for pod in session.serving if pod.runs]
     named = [pod for pod in running if not name or pod.name == name]
     if not named:
         known = ", ".join(pod.name for pod in running) or "none"

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from alcove import errors
+from alcove import aio, errors
 from alcove.app.hub.pods import find_trouble
 from alcove.app.up import hubs
 from alcove.kube import resources
@@ -56,9 +56,13 @@ class HubClient:
         """
         place = self._place or await self._find()
         try:
-            async with self._client.connect(place.namespace, place.pod, HUB_PORT) as stream:
+            async with (
+                self._client.connect(place.namespace, place.pod, HUB_PORT) as stream,
+                aio.open_background(name="call") as tasks,
+            ):
                 wire = Wire(stream, peer="the hub")
                 await wire.send(request)
+                tasks.start(wire.beat(), name="beat")
                 yield wire
         except (UnreachableError, NotFoundError) as error:
             self._place = None

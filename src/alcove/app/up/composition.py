@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from alcove import errors
+from alcove.app.gateway.lookups import SystemNames
+from alcove.app.gateway.uris import list_uris
 from alcove.app.spaces.composition import ClusterChoice, open_use_cases
 from alcove.app.up import hubs
 from alcove.app.up.calling import HubClient
@@ -64,6 +67,18 @@ class SpaceHub:
                 )
         await hubs.ensure_hub(self._client, self._settings)
         await self.calls.wait(seconds=_HUB_SECONDS, tell=tell)
+
+    async def locate(self, urls: Sequence[str]) -> tuple[str, ...]:
+        """Give URLs of ingresses as they are entered: where the gateway has another port, with that.
+
+        Those that the gateway does not serve, or of which that may not be seen, stay as they are.
+        """
+        try:
+            found = await list_uris(self._client, SystemNames(), self.place.name)
+        except errors.AlcoveError:
+            return tuple(urls)
+        served = {(urlsplit(row.uri).hostname, urlsplit(row.uri).path or "/"): row.uri for row in found.rows}
+        return tuple(served.get((urlsplit(url).hostname, urlsplit(url).path or "/"), url) for url in urls)
 
     async def exists(self) -> bool:
         """Tell whether the space has a hub."""

@@ -90,7 +90,7 @@ def choose_command(choices: Choices, configured: Sequence[str]) -> CommandSettin
 
 def project_id(directory: Path, host: str) -> str:
     """Give what tells a project from all others: where it is, and on which workstation."""
-    return hashlib.sha256(f"{host}\0{directory}".encode()).hexdigest()[:12]
+    return hashlib.sha256(b"\0".join((host.encode(), os.fsencode(directory)))).hexdigest()[:12]
 
 
 def client_name() -> str:
@@ -122,11 +122,16 @@ def _select(project: azds.Project) -> Selection:
 def _identify(project: azds.Project, selection: Selection) -> sent.Project:
     return sent.Project(
         project_id(project.directory, platform.node()),
-        project.directory.name,
-        str(project.directory),
+        _shown(project.directory.name),
+        _shown(str(project.directory)),
         client_name(),
         _relative(project.directory, selection),
     )
+
+
+def _shown(name: str) -> str:
+    """Give a name of the system's as text, also one that is no valid Unicode."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _container(container: azds.Container) -> sent.ContainerSettings:

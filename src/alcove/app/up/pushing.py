@@ -55,7 +55,6 @@ class Pusher:
         self.project = project
         self._log_directory = log_directory
         self.scan = Scan()
-        self._looking = asyncio.Lock()
         self.committed: Manifest | None = None
         """What the hub is known to have."""
         self._synchronization = ""
@@ -77,11 +76,10 @@ class Pusher:
 
     async def look_again(self, paths: Iterable[str], whole: Iterable[str] = ()) -> Rescan:
         """Look at what may have changed."""
-        async with self._looking:
-            found = await asyncio.to_thread(
-                scanning.update_manifest, self.scan, self.project.selection, tuple(paths), whole=tuple(whole)
-            )
-            self.scan = found.scan
+        found = await asyncio.to_thread(
+            scanning.update_manifest, self.scan, self.project.selection, tuple(paths), whole=tuple(whole)
+        )
+        self.scan = found.scan
         return found
 
     def hear(self, told: calls.Told | bytes) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from alcove import aio
 from alcove.app.up.calling import CallError, HubClient
@@ -52,8 +53,9 @@ class ProjectUp:
         choices: UpChoices,
         *,
         tell: Tell,
-        opened: Callable[[calls.Running, tuple[OpenPort, ...]], None],
+        opened: Callable[[calls.Running, tuple[OpenPort, ...]], Awaitable[None]],
         revive: Callable[[], Awaitable[None]],
+        reopen: Callable[[], LocalProject],
     ) -> None:
         """Run ``project`` at ``hub``.
 
@@ -64,6 +66,7 @@ class ProjectUp:
             tell: hears what happens.
             opened: hears, when the service runs, which ports lead to it.
             revive: sees to it that there is a hub.
+            reopen: gives the project as its azds.yaml says it now.
         """
         self._hub = hub
         self._project = project
@@ -71,17 +74,22 @@ class ProjectUp:
         self._tell = tell
         self._opened = opened
         self._revive = revive
+        self._reopen = reopen
         self._pusher = Pusher(project)
-        self._finished: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._finished: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._began = 0.0
         self._keeper: PortKeeper | None = None
         self._watch: Watch | None = None
         self._looking = asyncio.Lock()
         self._saved = asyncio.Event()
         self.session = ""
+        self.fresh = project
+        """The project as azds.yaml said it last."""
 
-    async def run(self) -> int:
+    async def run(self) -> int | None:
         """Work until cancelled, or with ``detach`` until it is known how it went; give the exit code.
+
+        None when azds.yaml says something else than it did: whoever called begins anew with ``fresh``.
 
         Raises:
             AlcoveError: the hub refuses, or cannot be made to run.
@@ -91,8 +99,7 @@ class ProjectUp:
             tasks = await stack.enter_async_context(aio.open_background(name=self._project.name))
             if self._choices.follow_saves and not self._choices.detach:
                 watching = open_watch(self._project.selection, self._pusher.scan, tell=self._notice)
-                watch = await stack.enter_async_context(watching)
-                tasks.start(self._follow_saves(watch), name="saves")
+                self._watch = await stack.enter_async_context(watching)
                 tasks.start(self._follow_saves(self._watch), name="saves")
             work = tasks.start(self._work(tasks), name="work")
             try:
@@ -130,7 +137,9 @@ class ProjectUp:
                 await asyncio.sleep(_AGAIN)
                 await self._look_at([error.path])
                 continue
-            except (LostError, UnavailableError, KubeError) as error:
+            except (LostError, UnavailableError, KubeError, CallError) as error:
+                if isinstance(error, CallError) and error.exit_code != UnavailableError.exit_code:
+                    raise
                 if not lost:
                     lost = True
                     cause = f" ({error.cause})" if error.cause else ""
@@ -192,7 +201,7 @@ class ProjectUp:
             except AlcoveError as error:
                 opened = ()
                 self._tell(calls.Notice(str(error), error.hint))
-            self._opened(told, opened)
+            await self._opened(told, opened)
             self._finish(0)
         elif isinstance(told, calls.Problem) and told.final:
             raise CallError(told)
@@ -234,12 +243,29 @@ class ProjectUp:
             await self._look_at(batch.changed, batch.whole)
 
     async def _look_at(self, changed: Iterable[str], whole: Iterable[str] = ()) -> None:
+        paths = tuple(changed)
         async with self._looking:
-            found = await self._pusher.look_again(changed, whole)
+            found = await self._pusher.look_again(paths, whole)
             if self._watch is not None:
                 self._watch.know(found.scan)
                 self._watch.look_again(found.again)
-        self._saved.set()
+        if not self._begins_anew(paths):
+            self._saved.set()
+
+    def _begins_anew(self, changed: Iterable[str]) -> bool:
+        """Tell whether azds.yaml is among what changed, and says something else; what is wrong is told."""
+        file = PurePosixPath(self._project.settings.config_file)
+        if self._finished.done() or not {str(file), str(file.with_name(".env"))}.intersection(changed):
+            return self._finished.done()
+        try:
+            self.fresh = self._reopen()
+        except AlcoveError as error:
+            self._tell(calls.Problem(error.message, error.cause, error.hint))
+            return False
+        if self.fresh == self._project:
+            return False
+        self._finished.set_result(None)
+        return True
 
     async def _push(self, wire: Wire, hub_has: str = "") -> None:
         try:
