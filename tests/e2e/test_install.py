@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.e2e.kubectl import Kubectl, Outcome
+from tests.e2e.spaces import until
 from tests.e2e.test_kubectl import deployment
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
@@ -24,7 +25,9 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 CHART = Path(__file__).parents[2] / "deploy" / "chart"
 REGISTRY = os.environ.get("ALCOVE_E2E_REGISTRY", "")
 ACCOUNT = "system:serviceaccount:azds:alcove-controlplane"
-CLUSTER_WIDE = "clusterroles,clusterrolebindings,ingressclasses,mutatingwebhookconfigurations"
+CLUSTER_WIDE = (
+    "clusterroles,clusterrolebindings,ingressclasses,mutatingwebhookconfigurations,customresourcedefinitions"
+)
 
 
 @dataclass(frozen=True)
@@ -144,16 +147,22 @@ def test_pods_of_the_space_are_counted_and_listed(installed: Alcove, cluster: Ku
         (True, "get secrets/alcove-certificates -n azds"),
         (True, "patch mutatingwebhookconfigurations/alcove"),
         (True, "create ingresses.networking.k8s.io --all-namespaces"),
+        (True, "create pods -n azds-build"),
+        (True, "delete pods -n azds-build"),
         (False, "get secrets --all-namespaces"),
         (False, "list secrets -n azds"),
         (False, "get secrets/other -n azds"),
         (False, "patch mutatingwebhookconfigurations/other"),
         (False, "delete mutatingwebhookconfigurations/alcove"),
         (False, "create pods --all-namespaces"),
+        (False, "create pods -n azds"),
+        (False, "create pods --subresource=exec -n azds-build"),
+        (False, "get secrets -n azds-build"),
+        (False, "patch sessions.alcove.dev --all-namespaces"),
         (False, "create deployments.apps -n azds"),
-        (False, "create pods/exec --all-namespaces"),
-        (False, "create pods/portforward --all-namespaces"),
-        (False, "create serviceaccounts/token -n azds"),
+        (False, "create pods --subresource=exec --all-namespaces"),
+        (False, "create pods --subresource=portforward --all-namespaces"),
+        (False, "create serviceaccounts --subresource=token -n azds"),
         (False, "delete namespaces"),
         (False, "create namespaces"),
         (False, "patch services --all-namespaces"),
@@ -173,6 +182,36 @@ def test_the_gateway_may_nothing(installed: Alcove, cluster: Kubectl) -> None:
     account = "--as=system:serviceaccount:azds:alcove-gateway"
     for question in ("get configmaps -n azds", "list pods -n azds", "get secrets -n azds"):
         assert cluster.try_run("auth", "can-i", *question.split(), account).stdout.strip() == "no"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "question"),
+    [
+        (True, "create sessions.alcove.dev"),
+        (True, "patch sessions.alcove.dev --subresource=status"),
+        (True, "list pods -n azds-build"),
+        (True, "get configmaps/alcove -n azds"),
+        (False, "create pods -n azds-build"),
+        (False, "create pods --subresource=exec -n azds-build"),
+        (False, "list sessions.alcove.dev -n default"),
+    ],
+)
+def test_the_account_of_a_space_may_what_a_hub_needs(
+    installed: Alcove, cluster: Kubectl, space: str, allowed: bool, question: str
+) -> None:
+    account = f"--as=system:serviceaccount:{space}:alcove-space"
+    groups = [f"--as-group=system:{one}" for one in ("serviceaccounts", "authenticated")]
+    where = () if "-n" in question.split() else ("-n", space)
+    outcome = cluster.try_run("auth", "can-i", *question.split(), *where, account, *groups)
+    assert outcome.stdout.splitlines()[-1] == ("yes" if allowed else "no"), outcome.stderr
+
+
+def test_everybody_learns_where_the_control_plane_is(installed: Alcove, cluster: Kubectl) -> None:
+    def told() -> bool:
+        found = cluster.within("azds").read("configmap", "alcove")["data"]
+        return "BEGIN CERTIFICATE" in found.get("trust", "") and found["controlPlane"].endswith(":443")
+
+    assert until(told)
 
 
 def test_no_endpoint_takes_the_gateway_away_and_public_brings_it_back(
@@ -211,7 +250,8 @@ def test_disabling_leaves_spaces_and_nothing_else(
 ) -> None:
     outcome = alcove.try_run("disable", "-y")
     assert outcome.code == 0 and "keep their proxies" in outcome.stderr
-    assert cluster("get", "namespace", "azds", "--ignore-not-found") == ""
+    assert cluster("get", "namespace", "azds", "azds-build", "--ignore-not-found") == ""
+    assert cluster.within(space)("get", "serviceaccount", "alcove-space", "--ignore-not-found") == ""
     assert cluster("get", CLUSTER_WIDE, "-l", "app.kubernetes.io/name=alcove", "-o", "name") == ""
     assert cluster.read("namespace", space)["metadata"]["labels"]["azds.io/space"] == "true"
     assert cluster.within(space).read("deployment", "web")["status"]["readyReplicas"] == 1

@@ -147,7 +147,7 @@ def test_no_role_that_is_installed_holds_a_wildcard(enabled: Kubectl, kubeconfig
     assert len(roles) >= 3
     for role in roles:
         kind, name = role["kind"], role["metadata"]["name"]
-        stored = enabled.within("azds").read(kind.lower(), name)
+        stored = enabled.within(role["metadata"].get("namespace", "azds")).read(kind.lower(), name)
         assert stored["rules"] == role["rules"], f"{kind} {name} is not what is printed"
         for rule in role["rules"]:
             words = {word for field in rule.values() for word in field}

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 from alcove.builds.containerd import Containerd
@@ -49,24 +49,20 @@ class Bases:
         self._file = place / "bases.json"
         self._lock = asyncio.Lock()
 
-    async def take(self, images: Iterable[str]) -> tuple[str, ...]:
-        """Take those that the node has, unless they were taken before; give the full names of what was taken.
+    async def take(self, images: Iterable[str]) -> AsyncGenerator[str, None]:
+        """Take those that the node has, unless they were taken before; yield the full name of each at first.
 
         What cannot be taken is left to Buildah, which pulls it.
         """
-        fresh = []
         async with self._lock:
             for name in dict.fromkeys(full_name(image) for image in images):
                 digest = await self._containerd.target(name)
                 taken = self._taken()
-                if digest is not None and taken.get(name) != digest and await self._copy(name):
+                if digest is None or taken.get(name) == digest:
+                    continue
+                yield name
+                if await self._copy(name):
                     write_record(self._file, {**taken, name: digest})
-                    fresh.append(name)
-        return tuple(fresh)
-
-    def forget(self) -> None:
-        """Take everything anew from now on: Buildah's storage has lost it."""
-        self._file.unlink(missing_ok=True)
 
     def _taken(self) -> dict[str, str]:
         return read_record(self._file, dict[str, str]) or {}

@@ -22,6 +22,8 @@ _APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc
 _RUNTIMES = ("runc", "crun")
 """The better first: older versions of crun refuse machines with cgroups of version 1."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_MOUNTED_CACHES = "buildah-cache"
+"""What Buildah calls the caches that steps mount; they are worth keeping."""
 _TAIL = 40
 _POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
 _REGISTRIES = 'unqualified-search-registries = ["docker.io"]\nshort-name-mode = "permissive"\n'
@@ -82,7 +84,10 @@ class Places:
 
     def prepare(self) -> None:
         """Make them, and remove what a process that was killed has left."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        temporary = (*self.state.glob("bases/tmp/*"), *self.spaces.glob("*/tmp/*"))
+        left = [path for path in temporary if not path.name.startswith(_MOUNTED_CACHES)]
+        for path in (self.work, *self.state.glob("bases/base-*"), *left):
+            shutil.rmtree(path, ignore_errors=True)
         for directory in (self.spaces, self.work, self.run):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.policy.write_text(_POLICY)

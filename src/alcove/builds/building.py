@@ -109,7 +109,8 @@ class BuildahDriver:
     async def copy_out(self, image: str, path: str, *, auth: str, space: str) -> AsyncGenerator[bytes, None]:
         """Mount a container of the image and read there."""
         async with self._housekeeping.entered(space):
-            await self._bases.take([image])
+            async for _ in self._bases.take([image]):
+                pass
             own = self._of_space(space)
             with self._authorised(auth) as authfile:
                 container = await own.answer(self._commands.start_container(image, authfile))
@@ -132,8 +133,9 @@ class BuildahDriver:
             if parse_tag(image_tag(image)):
                 yield Failed(f"{image} is an image of a session, on which no other can be based")
                 return
-        for name in await self._bases.take(images):
-            yield Line(f"{name} is taken from the node")
+        async with contextlib.aclosing(self._bases.take(images)) as names:
+            async for name in names:
+                yield Line(f"{name} is taken from the node")
         with tempfile.TemporaryDirectory(prefix="build-", dir=self._places.run) as directory:
             result = Path(directory) / "id"
             with self._authorised(request.auth) as auth:

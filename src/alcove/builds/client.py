@@ -111,6 +111,8 @@ class BuilderClient:
                 if response.status != 200:
                     raise await _refusal(response)
                 yield response
+        except aiohttp.ClientPayloadError as error:
+            raise BuilderGoneError("the builder ended in the middle of its work") from error
         except (aiohttp.ClientError, ssl.SSLError, TimeoutError, ConnectionError) as error:
             raise BuilderGoneError(
                 f"no answer of the builder at {self._base}", cause=str(error) or type(error).__name__

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from alcove.builds.requests import Failed
 
 _STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP \d+(?:/\d+)?: (.*)")
-_AT_STEP = re.compile(r'building at STEP "(.*)": ?(.*)')
+_AT_STEP = re.compile(r'building at STEP "(.*?)": ?(.*)')
+_UNDER = re.compile(r'checking on sources under "[^"]*": (?:copier: )?')
 _EXIT = re.compile(r"exit status (\d+)\s*$")
 _PULL = re.compile(
     r"(?:initializing source|reading manifest \S+ in|pinging container registry) (?:docker://)?([^\s:]+(?::[^\s:]+)?)"
@@ -37,17 +38,26 @@ def explain_failure(lines: Sequence[str], step: str, code: int) -> Failed:
     said = text.removeprefix("Error:").partition(" &imagebuilder.")[0].strip()
     if any("no space left on device" in line for line in lines):
         return Failed(FULL.message, step, FULL.hint)
-    at = _AT_STEP.search(said)
-    reason = at[2] if at else said
-    instruction = at[1] if at else step
-    ended = _EXIT.search(reason)
-    if at and ended:
-        return Failed(f"it ended with exit code {ended[1]}", _short(instruction))
+    at, reason = _reason(said, step)
+    if at and (ended := _EXIT.search(reason)) is not None:
+        return Failed(f"it ended with exit code {ended[1]}", _short(at))
     if (pulled := _PULL.search(said)) is not None:
         return Failed(f"the image {pulled[1]} cannot be pulled: {said[:_LONGEST]}", step, _PULL_HINT)
     if not said:
         return Failed(f"Buildah ended with exit code {code}", step)
-    return Failed((reason if at else said)[:_LONGEST], _short(instruction))
+    return Failed(reason[:_LONGEST], _short(at or step))
+
+
+def _reason(said: str, step: str) -> tuple[str, str]:
+    """Give the instruction at which it failed, empty when that is not said, and what is said of it."""
+    known = f'building at STEP "{step}": '
+    if step and known in said:
+        at, reason = step, said.partition(known)[2]
+    elif (found := _AT_STEP.search(said)) is not None:
+        at, reason = found[1], found[2]
+    else:
+        at, reason = "", said
+    return at, _UNDER.sub("", reason)
 
 
 _PULL_HINT = (

@@ -17,6 +17,8 @@ _FULL = 0.85
 """The part of the disk from which kubelets begin to remove images; the cache goes before them."""
 _LEAST = 256 << 20
 """Bytes without which no build is begun."""
+_MOST_LAYERS = 500
+"""That the cache of one space may have: about a hundred builds of which each changed a few."""
 
 
 class Usage(Protocol):
@@ -76,6 +78,10 @@ class Housekeeping:
 
     async def _prepare(self, space: str) -> list[str]:
         told = []
+        own = self._spaces / space
+        if self._running[space] == 1 and _count_layers(own) > _MOST_LAYERS:
+            told.append("The cache of this space's builds has become large: it is emptied")
+            await asyncio.to_thread(shutil.rmtree, own, ignore_errors=True)
         if self._running[space] == 1 and space not in self._tidied:
             await self._tidy(space)
             self._tidied.add(space)
@@ -87,6 +93,13 @@ class Housekeeping:
         if self._usage(self._spaces).free < _LEAST:
             raise AlcoveError(FULL.message, hint=FULL.hint)
         return told
+
+
+def _count_layers(directory: Path) -> int:
+    try:
+        return sum(1 for _ in (directory / "storage/overlay").iterdir())
+    except OSError:
+        return 0
 
 
 def _empty(directory: Path) -> None:

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 _grpc: Any = importlib.import_module("grpc")  # the library brings no types
-_SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 _SAY = "/echo.Echo/Say"
 
 
@@ -32,7 +32,7 @@ class Pod:
                 line, *fields = head.rstrip().split("\r\n")
                 headers = [field.split(": ", 1) if ": " in field else [field[:-1], ""] for field in fields]
                 if any(name.lower() == "upgrade" for name, _ in headers):
-                    writer.write(_SWITCHED)
+                    writer.write(SWITCHED)
                     await self.serve_tcp(reader, writer)
                     return
                 answer = json.dumps({"pod": self.name, "line": line, "headers": headers}).encode()
@@ -55,10 +55,13 @@ class Pod:
         metadata = [[key, value] for key, value in context.invocation_metadata()]
         return json.dumps({"pod": self.name, "headers": metadata}).encode()
 
-    async def http(self, address: str, port: int, head: str, keep: str = "") -> Any:
-        """Send a request line and headers as they are; ``keep`` names a connection to use again."""
+    async def http(self, address: str, port: int, head: str, keep: str = "", length: int = 0) -> Any:
+        """Send a request line and headers as they are, and so many bytes of a body.
+
+        ``keep`` names a connection to use again.
+        """
         reader, writer = self.kept.get(keep) or await asyncio.open_connection(address, port)
-        writer.write(head.encode())
+        writer.write(head.encode() + b"x" * length)
         lines = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
         headers = [line.split(": ", 1) for line in lines[1:]]
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
@@ -172,15 +175,21 @@ def _frame(kind: int, flags: int, stream: int, content: bytes = b"") -> bytes:
     return len(content).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + content
 
 
+async def serve_grpc_on(pod: Pod, port: int) -> Any:
+    """Answer gRPC for a pod; give the server, which ends when nobody holds it any more."""
+    server = _grpc.aio.server()
+    method = _grpc.unary_unary_rpc_method_handler(pod.serve_grpc)
+    server.add_generic_rpc_handlers([_grpc.method_handlers_generic_handler("echo.Echo", {"Say": method})])
+    server.add_insecure_port(f"0.0.0.0:{port}")
+    await server.start()
+    return server
+
+
 async def run(name: str) -> None:
     pod = Pod(name)
     await asyncio.start_server(pod.serve_http, "0.0.0.0", 8080)
     await asyncio.start_server(pod.serve_tcp, "0.0.0.0", 9000)
-    server = _grpc.aio.server()
-    method = _grpc.unary_unary_rpc_method_handler(pod.serve_grpc)
-    server.add_generic_rpc_handlers([_grpc.method_handlers_generic_handler("echo.Echo", {"Say": method})])
-    server.add_insecure_port("0.0.0.0:8081")
-    await server.start()
+    server = await serve_grpc_on(pod, 8081)
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
@@ -190,6 +199,7 @@ async def run(name: str) -> None:
     while line := await reader.readline():
         sys.stdout.write(json.dumps(await pod.obey(json.loads(line))) + "\n")
         sys.stdout.flush()
+    await server.stop(None)
 
 
 if __name__ == "__main__":

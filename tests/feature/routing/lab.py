@@ -74,10 +74,20 @@ class Lab:
 
     def ask(self, pod: str, **command: Any) -> Any:
         """Have a pod do something and give what came of it."""
+        self.tell(pod, **command)
+        return self.hear(pod)
+
+    def tell(self, pod: str, **command: Any) -> None:
+        """Have a pod do something; what comes of it has to be heard before the next."""
         actor = self._actors[pod]
-        assert actor.stdin and actor.stdout
+        assert actor.stdin
         actor.stdin.write(json.dumps(command) + "\n")
         actor.stdin.flush()
+
+    def hear(self, pod: str) -> Any:
+        """Give what came of what a pod was told."""
+        actor = self._actors[pod]
+        assert actor.stdout
         return json.loads(actor.stdout.readline())
 
     def start_proxy(self, pod: PodShape) -> None:
@@ -106,6 +116,11 @@ class Lab:
                 == "200 OK"
             )
         )
+
+    def start_in(self, pod: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start a program in a pod's network; it ends with the lab, if nobody ends it before."""
+        inside = _inside(self._actors[pod].pid, *command)
+        return self._start(inside, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def _make_pod(self, pod: PodShape) -> None:
         actor = subprocess.Popen(

@@ -10,7 +10,7 @@ from alcove.admission.configuration import ServiceTarget, UrlTarget, render_conf
 def test_the_configuration_fails_open_and_asks_for_nothing_but_new_pods_of_spaces() -> None:
     configuration = render_configuration(ServiceTarget("azds", "alcove-webhook"), b"PEM")
     assert configuration["kind"] == "MutatingWebhookConfiguration"
-    (webhook,) = configuration["webhooks"]
+    webhook, unproxied = configuration["webhooks"]
     assert webhook == {
         "name": "pods.admission.alcove.dev",
         "admissionReviewVersions": ["v1"],
@@ -36,6 +36,13 @@ def test_the_configuration_fails_open_and_asks_for_nothing_but_new_pods_of_space
         "reinvocationPolicy": "IfNeeded",
         "sideEffects": "None",
         "timeoutSeconds": 2,
+    }
+    assert unproxied == {
+        **webhook,
+        "name": "sessions.admission.alcove.dev",
+        "objectSelector": {
+            "matchExpressions": [{"key": "azds.io/no-proxy", "operator": "In", "values": ["true"]}]
+        },
     }
 
 

@@ -26,7 +26,7 @@ def test_an_authority_signs_for_names_and_addresses() -> None:
     assert certificate.not_valid_before_utc.timestamp() == NOW - 3600
 
 
-def test_a_client_is_known_by_its_uri_and_is_no_server() -> None:
+def test_a_pod_is_known_by_its_uri_and_by_no_name_of_a_server() -> None:
     authority = signing.make_authority(NOW, NOW + 100)
     client = signing.make_client(authority, NOW, NOW + 50, uri="spiffe://alcove/u/shop/web-0")
     certificate = x509.load_pem_x509_certificate(client.certificate)
@@ -35,7 +35,7 @@ def test_a_client_is_known_by_its_uri_and_is_no_server() -> None:
     names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert list(names) == [x509.UniformResourceIdentifier("spiffe://alcove/u/shop/web-0")]
     usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
     assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert certificate.not_valid_after_utc.timestamp() == NOW + 50
 

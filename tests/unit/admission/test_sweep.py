@@ -10,7 +10,9 @@ from tests.unit.admission.worlds import CHILD, SETTINGS, Object, app, injected, 
 
 from alcove.admission.facts import PodSecurity
 from alcove.admission.sweep import Cause, Finding, plan_sweep
+from alcove.sessions.ids import Tag, new_session_id
 
+IMAGE = f"shop:{Tag(new_session_id('alice', '0badcafe'), 1)}"
 SPACES = {"alice": CHILD}
 
 
@@ -64,6 +66,21 @@ def test_a_missed_pod_is_found_with_its_cause(item: Object, cause: Cause) -> Non
 )
 def test_other_pods_are_left_out(item: Object) -> None:
     assert plan_sweep([item], SPACES, SETTINGS) == ()
+
+
+def test_a_pod_of_a_session_that_was_missed_is_never_built() -> None:
+    for meta in ({}, {"labels": {"azds.io/no-proxy": "true"}}):
+        missed = living(pod(app(image=IMAGE), metadata=meta))
+        (finding,) = plan_sweep([missed], SPACES, SETTINGS)
+        assert finding.cause is Cause.NOT_ASKED and "nobody builds its image" in finding.detail
+        assert plan_sweep([living(injected(missed))], SPACES, SETTINGS) == ()
+
+
+def test_the_build_of_a_session_has_its_place_too() -> None:
+    item = living(injected(pod(app(image=IMAGE))))
+    item["spec"]["initContainers"].insert(2, app("first"))
+    (finding,) = plan_sweep([item], SPACES, SETTINGS)
+    assert finding.cause is Cause.OUT_OF_ORDER
 
 
 def test_a_finding_says_what_excludes_the_pod_and_who_makes_it() -> None:

@@ -56,7 +56,7 @@ def expected(state: ClusterState, service: ServiceName, decision: Decision) -> t
     if decision.space is None or decision.port is None:
         return set(), decision.reason.value
     found = state.services[decision.space, service]
-    sockets = {f"{each.address}:{decision.port.target}" for each in found.endpoints if each.ready}
+    sockets = {f"{address}:{decision.port.target}" for address in found.ready}
     return sockets, "" if sockets else Reason.NO_INSTANCE.value
 
 
@@ -84,6 +84,7 @@ def test_what_leaves_for_a_service_goes_where_the_rules_say(
             decision = decided(state, service.name, service.space, effective(state, caller, key), port)
             if decision.space == service.space:
                 leads = decision.reason in (Reason.OWN, Reason.INHERITED) and _is_child(state, service.space)
+                leads |= service.in_session and service.space in plan_tree(state.spaces.values()).parents
                 own = expected(state, service.name, replace(decision, port=port))[0] if leads else set()
                 assert set(verdict.sockets) == own and not verdict.refused
             else:
@@ -242,7 +243,7 @@ def test_the_order_of_objects_changes_nothing(
 
 
 @given(any_state(), any_name)
-def test_the_table_holds_what_is_overridden_or_a_childs_and_nothing_else(
+def test_the_table_holds_what_is_overridden_a_childs_or_worked_on_and_nothing_else(
     state: ClusterState, caller: SpaceName
 ) -> None:
     spaces = {name: dataclasses.replace(space, aliases={}) for name, space in state.spaces.items()}
@@ -253,8 +254,9 @@ def test_the_table_holds_what_is_overridden_or_a_childs_and_nothing_else(
             service = state.services[claim.space, claim.service]
             assert not own or (_is_child(state, claim.space) and service.addresses and service.ready)
             assert all(claim.space in plan_tree(spaces.values()).chain(SpaceName(key)) for key in own)
-            assert claim.otherwise is None, "it is for the addresses of removed Services"
-        assert any(claim.by_key for claim in destination.claims)
+            if claim.otherwise is not None:  # of a removed Service, or of one that somebody works on
+                assert service.in_session and claim.otherwise.space == claim.space
+        assert not all(claim.trivial for claim in destination.claims)
 
 
 @given(any_state())

@@ -59,13 +59,15 @@ def any_services(draw: st.DrawFn) -> Mapping[Key, Service]:
     found: dict[Key, Service] = {}
     for space, name in draw(st.sets(st.tuples(any_name, any_service_name))):
         kind = draw(st.sampled_from(["cluster", "cluster", "headless", "external"]))
-        instances = draw(st.lists(st.booleans(), max_size=2))
+        instances = draw(
+            st.lists(st.tuples(st.booleans(), st.sampled_from([False, False, True])), max_size=2)
+        )
         found[space, name] = Service(
             space,
             name,
             (cluster_address(space, name),) if kind == "cluster" else (),
             draw(any_ports),
-            tuple(Endpoint(pod_address(space, name, at), ready) for at, ready in enumerate(instances)),
+            tuple(Endpoint(pod_address(space, name, at), *each) for at, each in enumerate(instances)),
             "example.com" if kind == "external" else "",
         )
     return found

@@ -31,7 +31,8 @@ def test_chance_is_eight_digits(chance: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["latest", "s0-1", "s" + "0" * 24, "s" + "0" * 24 + "-", "s" + "0" * 24 + "-1\n", "x" + "0" * 24 + "-1"]
+    "text",
+    ["latest", "s0-1", "s" + "0" * 24, "s" + "0" * 24 + "-", "s" + "0" * 24 + "-1\n", "x" + "0" * 24 + "-1"],
 )
 def test_what_is_not_a_tag(text: str) -> None:
     assert ids.parse_tag(text) is None

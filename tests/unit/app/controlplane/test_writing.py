@@ -85,3 +85,27 @@ def test_what_the_gateway_is_started_with_refers_to_nothing_that_is_not_filled_i
         "/var/run/secrets/alcove/identity/pod/exchange.sock"
     )
     assert json.dumps(trust)[1:-1] in config["exchange"]
+
+
+async def test_everybody_can_learn_where_certificates_come_from_and_who_vouches(
+    client: FakeKubeClient, store: ObjectStore
+) -> None:
+    made = {"metadata": {"name": "alcove", "namespace": "azds"}, "data": {"version": "1"}}
+    await client.create(resources.CONFIG_MAPS, made)
+    current = SETTINGS
+    writer = Writer(client, store, "azds", injection=lambda: current, clock=lambda: NOW)
+    await writer.work()
+    found = await client.get(resources.CONFIG_MAPS, "alcove", namespace="azds")
+    assert found["data"] == {"version": "1", "trust": "PEM", "controlPlane": "10.96.0.9:443"}
+    current = replace(SETTINGS, trust="PEM and newer", control_plane="fd00::9")
+    await writer.work()
+    found = await client.get(resources.CONFIG_MAPS, "alcove", namespace="azds")
+    assert (found["data"]["trust"], found["data"]["controlPlane"]) == ("PEM and newer", "[fd00::9]:443")
+
+
+async def test_an_installation_that_is_gone_is_not_made_up_again(
+    client: FakeKubeClient, store: ObjectStore
+) -> None:
+    await Writer(client, store, "azds", injection=lambda: SETTINGS, clock=lambda: NOW).work()
+    found = [one["metadata"]["name"] for one in (await client.list(resources.CONFIG_MAPS)).items]
+    assert found == [GATEWAY_CONFIG]

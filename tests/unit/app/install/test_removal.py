@@ -9,6 +9,7 @@ from tests.unit.app.install.worlds import InstallClient, create_all, installer_o
 from tests.unit.app.spaces.worlds import namespace, put, silent
 
 from alcove.app.install import kinds
+from alcove.app.install.hubs import CLAIMS
 from alcove.app.install.settings import Wishes
 from alcove.app.install.usecases import Deadlines, Installer
 from alcove.app.observation.spaces import ALIASES_ANNOTATION
@@ -18,8 +19,13 @@ from alcove.errors import AlcoveError
 from alcove.kube import resources
 from alcove.kube.client import Object
 from alcove.kube.errors import ForbiddenError
+from alcove.sessions.objects import SESSIONS
 
 FOREVER = 15.0
+
+
+HUB = {"app.kubernetes.io/name": "alcove", "app.kubernetes.io/component": "hub"}
+MADE = {"app.kubernetes.io/managed-by": "alcove"}
 
 
 def bound(role: str) -> Object:
@@ -74,8 +80,28 @@ async def test_all_of_it_goes_and_what_users_made_stays(client: InstallClient, i
 async def test_the_webhook_goes_first_and_the_roles_last(installer: Installer) -> None:
     plan = await installer.plan_disable()
     assert [action.name for action in plan.first] == ["alcove"]
-    assert plan.ends is not None and plan.ends.name == "azds"
+    assert [one.name for one in plan.ends] == ["azds", "azds-build"]
     assert {"alcove-controlplane", "c", "alcove-tls"} <= {action.name for action in plan.last}
+
+
+async def test_what_sessions_left_in_spaces_goes_after_the_hubs(
+    client: InstallClient, installer: Installer
+) -> None:
+    meta = {"name": "alcove-hub", "namespace": "dev", "labels": HUB | MADE}
+    await create_all(client, resources.DEPLOYMENTS, [{"metadata": meta}])
+    await create_all(client, CLAIMS, [{"metadata": meta}, {"metadata": {"name": "mine", "namespace": "dev"}}])
+    account = {"metadata": {"name": "alcove-space", "namespace": "dev", "labels": MADE}}
+    await create_all(client, ROLE_BINDINGS, [account | {"roleRef": {"name": "admin"}}])
+    await create_all(client, resources.SERVICE_ACCOUNTS, [account])
+    await create_all(client, SESSIONS, [{"metadata": {"name": "s1", "namespace": "dev"}}])
+    plan = await installer.plan_disable()
+    assert "1 session (in dev) will end" in plan.warnings[0]
+    assert [action.name for action in plan.first] == ["alcove", "alcove-hub"]
+    again = [action.name for action in plan.last if action.resource == resources.DEPLOYMENTS]
+    assert again == ["alcove-hub"], "an up that still runs may have made it again"
+    await installer.disable(plan, silent, seconds=FOREVER)
+    assert await names(client, resources.DEPLOYMENTS, CLAIMS) == ["web", "mine"]
+    assert await names(client, ROLE_BINDINGS, resources.SERVICE_ACCOUNTS, kinds.DEFINITIONS) == ["admin"]
 
 
 async def test_a_second_time_there_is_nothing_to_do(installer: Installer) -> None:
@@ -93,7 +119,7 @@ async def test_what_is_left_of_a_removal_that_failed_is_removed(
         await installer.disable(await installer.plan_disable(), silent, seconds=FOREVER)
     client.denied = set()
     plan = await installer.plan_disable()
-    assert plan.ends is None and plan.question
+    assert plan.ends == () and plan.question
     await installer.disable(plan, silent, seconds=FOREVER)
     assert await names(client, kinds.CLUSTER_ROLES) == []
 
@@ -123,8 +149,18 @@ async def test_what_may_not_be_seen_is_not_taken_for_gone(
         await installer.plan_disable()
 
 
+async def test_what_helm_leaves_in_spaces_is_removed(client: InstallClient, tmp_path: Path) -> None:
+    meta = {"name": "alcove-hub", "namespace": "dev", "labels": HUB | MADE}
+    await create_all(client, resources.DEPLOYMENTS, [{"metadata": meta}])
+    installer = installer_of(client, tmp_path)
+    plan = await installer.plan_disable()
+    assert plan.question and plan.ends == ()
+    await installer.disable(plan, silent, seconds=FOREVER)
+    assert await names(client, resources.DEPLOYMENTS) == ["web"]
+
+
 async def test_a_namespace_of_others_is_not_ours_to_remove(tmp_path: Path) -> None:
     client = InstallClient()
     await put(client, namespace("azds", space=False))
     plan = await installer_of(client, tmp_path).plan_disable()
-    assert plan.ends is None and not plan.question
+    assert plan.ends == () and not plan.question

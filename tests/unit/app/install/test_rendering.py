@@ -35,15 +35,14 @@ def test_what_an_object_needs_comes_before_it() -> None:
 def test_every_object_is_marked_and_in_place() -> None:
     for item in render_objects(InstallSettings()):
         assert kinds.OURS.items() <= item["metadata"]["labels"].items()
-        assert item["metadata"].get("namespace", "azds") == "azds"
+        assert item["metadata"].get("namespace", "azds") in kinds.NAMESPACES
         assert ("namespace" in item["metadata"]) == kinds.resource_of(item).namespaced
 
 
 def test_the_webhook_trusts_nobody_until_the_control_plane_says_whom() -> None:
     item = by_key(InstallSettings())["MutatingWebhookConfiguration alcove"]
-    assert [one["clientConfig"] for one in item["webhooks"]] == [
-        {"service": {"namespace": "azds", "name": "alcove", "port": 443, "path": "/inject"}}
-    ]
+    service = {"namespace": "azds", "name": "alcove", "port": 443, "path": "/inject"}
+    assert [one["clientConfig"] for one in item["webhooks"]] == [{"service": service}] * 2
 
 
 def test_without_an_endpoint_there_is_no_gateway() -> None:

@@ -12,7 +12,15 @@ import pytest
 from alcove.app.install import kinds
 from alcove.app.install.access import escalation, handed_out, needed_rights
 from alcove.app.install.rendering import render_objects
-from alcove.app.install.rights import CLUSTER_RULES, OWN_RULES, READER_RULES, TLS_RULES
+from alcove.app.install.rights import (
+    BUILDER_READER_RULES,
+    BUILDERS_RULES,
+    CLUSTER_RULES,
+    OWN_RULES,
+    READER_RULES,
+    TLS_RULES,
+)
+from alcove.app.install.sessions import EDIT_RULES, VIEW_RULES
 from alcove.app.install.settings import Endpoint, InstallSettings
 from alcove.kube.client import Object
 
@@ -22,21 +30,30 @@ SECTIONS = {
     "in its own namespace": OWN_RULES,
     "bound to nobody": TLS_RULES,
     "Everybody, in `azds`": READER_RULES,
+    "where images are built": BUILDERS_RULES,
+    "Hubs, where images are built": BUILDER_READER_RULES,
+    "joins `admin` and `edit`": EDIT_RULES,
+    "joins `view`": VIEW_RULES,
 }
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
 def granted(rules: tuple[Object, ...]) -> set[tuple[str, str]]:
     return {
-        (f"{resource}.{group}" if group else resource, verb)
+        (named(resource, group), verb)
         for rule in rules
         for group, resource, verb in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
     }
 
 
+def named(resource: str, group: str) -> str:
+    kind, slash, part = resource.partition("/")
+    return f"{kind}.{group}{slash}{part}" if group else resource
+
+
 def explained(title: str) -> Iterator[tuple[str, str]]:
     section = next(one for one in DOCS.split("\n## ") if title in one.splitlines()[0])
-    for resource, verbs in re.findall(r"^\| `([\w.]+)` \| ([a-z, ]+) \|", section, re.MULTILINE):
+    for resource, verbs in re.findall(r"^\| `([\w./-]+)` \| ([a-z, ]+) \|", section, re.MULTILINE):
         yield from ((resource, verb.strip()) for verb in verbs.split(","))
 
 
@@ -48,7 +65,7 @@ def test_the_docs_explain_each_verb_of_each_rule_and_no_other(title: str) -> Non
 @pytest.mark.parametrize("endpoint", Endpoint)
 def test_no_role_holds_a_wildcard(endpoint: Endpoint) -> None:
     roles = [item for item in render_objects(InstallSettings(endpoint=endpoint)) if "rules" in item]
-    assert len(roles) == 4
+    assert len(roles) == 8
     for rule in itertools.chain.from_iterable(role["rules"] for role in roles):
         assert not [value for values in rule.values() for value in values if "*" in value]
 
@@ -99,7 +116,7 @@ def test_what_installing_takes_covers_each_object_and_each_rule() -> None:
     needed = {(right.verb, right.resource, right.namespace) for right in needed_rights(objects)}
     for item in objects:
         resource = kinds.resource_of(item)
-        where = kinds.NAMESPACE if resource.namespaced else ""
+        where = item["metadata"].get("namespace", "")
         assert {("create", resource.plural, where), ("patch", resource.plural, where)} <= needed
     handed = {(right.resource, right.verb, right.name) for right in handed_out(objects)}
     assert ("secrets", "get", "alcove-certificates") in handed and ("pods", "watch", "") in handed
@@ -109,3 +126,4 @@ def test_what_installing_takes_covers_each_object_and_each_rule() -> None:
         ("escalate", "clusterroles"),
         ("escalate", "roles"),
     }
+    assert {right.namespace for right in escalation(objects)} == {"", "azds", "azds-build"}

@@ -13,6 +13,7 @@ from alcove import __version__
 from alcove.aio import open_background
 from alcove.app.install import kinds
 from alcove.app.install.access import Right
+from alcove.app.install.hubs import CLAIMS
 from alcove.app.install.inspecting import LIMIT_RANGES
 from alcove.app.install.usecases import Installer
 from alcove.app.observation.fetching import SERVICE_CIDRS
@@ -22,6 +23,7 @@ from alcove.kube import resources
 from alcove.kube.client import Object
 from alcove.kube.fake import FakeKubeClient
 from alcove.kube.resources import Resource
+from alcove.sessions.objects import SESSIONS
 
 REVIEWS = Resource(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
@@ -35,7 +37,7 @@ class InstallClient(BoundedClient):
     def __init__(self) -> None:
         super().__init__()
         known = {str(one) for one in self.kinds}
-        more = (*kinds.KINDS, REVIEWS, LIMIT_RANGES, SERVICE_CIDRS)
+        more = (*kinds.KINDS, REVIEWS, LIMIT_RANGES, SERVICE_CIDRS, CLAIMS, SESSIONS)
         self.kinds += [one for one in more if str(one) not in known]
         self.lacks: set[tuple[str, str]] = set()
         self.asked: list[Right] = []

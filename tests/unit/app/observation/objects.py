@@ -7,6 +7,7 @@ from typing import Any
 from alcove.app.observation.spaces import ALIASES_ANNOTATION
 from alcove.app.observation.state import ClusterObjects
 from alcove.kube.client import Object
+from alcove.sessions.ids import new_session_id
 
 
 class Complaints(list[str]):
@@ -76,6 +77,15 @@ def _named(number: Any) -> Object:
     return {"name": number} if isinstance(number, str) else {"number": number}
 
 
+def session_pod(space: str, address: str, *, phase: str = "Running", **meta: Any) -> dict[str, Any]:
+    """Give a pod with a proxy that is of a session of its space."""
+    labels = {"alcove.dev/injected": "true", "alcove.dev/session": new_session_id(space, "0badcafe")}
+    return {
+        "metadata": {"name": "worked", "namespace": space, "labels": labels, **meta},
+        "status": {"phase": phase, "podIPs": [{"ip": address}]},
+    }
+
+
 FAMILY = ClusterObjects(
     namespaces=[
         namespace("dev"),
@@ -119,5 +129,6 @@ FAMILY = ClusterObjects(
     ],
     nodes=[{"metadata": {"name": "n1"}, "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}}],
     service_cidrs=[{"metadata": {"name": "all"}, "spec": {"cidrs": ["10.96.0.0/16", "fd00::/108"]}}],
+    session_pods=[session_pod("prod", "10.1.0.77")],
 )
 """dev with amy (api and peers of its own; web was removed) and bob; prod; and an ordinary namespace."""

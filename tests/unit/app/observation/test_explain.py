@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from tests.feature.routing import states
 from tests.feature.routing.states import Case
 from tests.feature.routing.walks import PORTS
-from tests.unit.app.observation.objects import FAMILY, endpoint_slice, ingress, port, rule, service
+from tests.unit.app.observation.objects import (
+    FAMILY,
+    endpoint_slice,
+    ingress,
+    port,
+    rule,
+    service,
+    session_pod,
+)
 
 from alcove.app.observation.explain import explain_route
 from alcove.app.observation.explanations import Caller, Explanation, Question
@@ -298,3 +306,13 @@ def test_a_host_that_only_a_child_has_is_explained() -> None:
     assert (found.addressed, found.answer) == ("bob", "dev")
     with pytest.raises(ConflictError, match="nothing in the cluster is called"):
         explain("http://x.test", state=claimed(("bob", "bob.s.x.test")))
+
+
+def test_a_service_that_somebody_works_on_is_reached_at_its_instances() -> None:
+    slices = [endpoint_slice("web.dev", "!10.1.0.1", ports={"http": 8080, "redis": 6379})]
+    others = [one for one in FAMILY.endpoint_slices if one != FAMILY.endpoint_slices[0]]
+    worked = replace(
+        FAMILY, endpoint_slices=[*others, *slices], session_pods=[session_pod("dev", "10.1.0.1")]
+    )
+    found = explain("http://web.dev", "dev", state=observe_state(worked)[0])
+    assert (found.answer, found.sockets) == ("dev", ("10.1.0.1:8080",))

@@ -44,6 +44,7 @@ async def client() -> RefusingClient:
         (resources.INGRESSES, FAMILY.ingresses),
         (resources.NODES, FAMILY.nodes),
         (SERVICE_CIDRS, FAMILY.service_cidrs),
+        (resources.PODS, FAMILY.session_pods),
     ):
         for item in items:
             assert isinstance(item, dict)
