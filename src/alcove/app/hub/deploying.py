@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from alcove.charts.model import Release, Rendered
 from alcove.charts.naming import release_name
 from alcove.charts.shapes import read_chart
 from alcove.config.azds.tokens import Tokens, expand_tokens, expand_values
-from alcove.kube.client import KubeClient, Object
+from alcove.kube.client import KubeClient, Object, Selection
 from alcove.kube.errors import ForbiddenError, NotFoundError
 from alcove.sessions.calls import Port
+from alcove.sessions.objects import SESSIONS, parse_session
 from alcove.sessions.settings import SpaceTokens, UpSettings
 from alcove.sync.manifest import File, Manifest
 from alcove.sync.store import Store
@@ -137,7 +139,17 @@ class Deployer:
         live = [found for task in asked if (found := task.result()) is not None]
         clashes = conflicts.find_conflicts(rendered.objects, live, release)
         if clashes:
-            raise conflicts.conflict_error(clashes, release)
+            raise conflicts.conflict_error(clashes, release, await self._projects())
+
+    async def _projects(self) -> Mapping[str, str]:
+        """Give the project of each release of a session, for messages."""
+        found = {}
+        for item in (await self._client.list(SESSIONS, Selection(self._namespace))).items:
+            with contextlib.suppress(ValueError):
+                session = parse_session(item)
+                project = session.settings.project
+                found[session.status.release] = f"in {project.directory} of {project.client}"
+        return found
 
     async def _live(self, reference: conflicts.Reference) -> Object | None:
         """Give an object as it is in the cluster; what may not be seen is left to Helm."""

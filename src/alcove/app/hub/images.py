@@ -10,7 +10,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -35,6 +35,8 @@ _KEPT_LINES = 5000
 _SOON = 5.0
 """Seconds after which it is said that a builder is waited for."""
 _DOCKERFILE = ".alcove.Dockerfile"
+_PIECE = 1 << 18
+"""Bytes of a context that are read and sent at once."""
 
 
 class Builder(Protocol):
@@ -137,9 +139,24 @@ class Order:
     store: Store
 
     async def context(self) -> AsyncIterator[bytes]:
-        """Yield the tar of the build's directory."""
-        for chunk in tar_tree(self.tree, self.store, ""):
-            yield chunk
+        """Yield the tar of the build's directory; it is read in a thread, so that nobody else waits."""
+        pieces = _join(tar_tree(self.tree, self.store, ""))
+        while (piece := await asyncio.to_thread(next, pieces, b"")) != b"":
+            yield piece
+
+
+def _join(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield many small chunks as few larger ones."""
+    waiting: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= _PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if size:
+        yield b"".join(waiting)
 
 
 class Kit(Protocol):

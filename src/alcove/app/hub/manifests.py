@@ -1,8 +1,8 @@
 """The trees that sessions are, were built from, or have in their containers.
 
 A save must not cost what the tree costs: of a tree that came as changes only the changes are written, beside
-the name of the tree they are for. After a hundred of them the whole is written once. The trees in use stay in
-memory.
+the name of the tree they are for. After some hundreds of them the whole is written once. The trees in use
+stay in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from alcove.sync.manifest import Changes, Manifest, with_changes
 from alcove.sync.store import Store
 
 _REMEMBERED = 16
-_LONGEST_CHAIN = 100
+_LONGEST_CHAIN = 400
 _ID_LENGTH = 64
 
 
@@ -117,6 +117,8 @@ class ManifestBook:
         while len(steps) <= _LONGEST_CHAIN:
             found = self._memory.get(current) or self.store.read_manifest(current)
             if found is not None:
+                # Trees that were made of the same one share its entries, and so compare quickly.
+                self._remember(found)
                 return self._build(found, reversed(steps), manifest_id)
             step = self._step(current)
             if step is None:

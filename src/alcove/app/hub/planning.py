@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,14 +91,20 @@ def rules_of(settings: UpSettings) -> UpdateRules:
     }
     return UpdateRules(
         shaping,
-        SyncPatterns(container.sync) if container else None,
+        _read_patterns(container.sync) if container else None,
         iterates=container is not None and container.iterate is not None,
         directory=settings.project.prefix,
     )
 
 
-def needs_deployment(attempt: Attempt | None, wanted: Wanted, find: FindManifest) -> str:
-    """Give why the chart has to be installed with a new image; empty when it has not."""
+def needs_deployment(
+    attempt: Attempt | None, wanted: Wanted, find: FindManifest, *, settled: Wanted | None = None
+) -> str:
+    """Give why the chart has to be installed with a new image; empty when it has not.
+
+    ``settled`` is what was found not to need it with the same attempt: what has not changed since is not
+    looked at again, so a save costs what it changed.
+    """
     if attempt is None:
         return "the first time"
     if attempt.settings != deployment_key(wanted.settings):
@@ -106,6 +113,10 @@ def needs_deployment(attempt: Attempt | None, wanted: Wanted, find: FindManifest
         return ""
     if attempt.failed:
         return "the last attempt failed"
+    if settled is not None and settled.settings == wanted.settings:
+        update = judge(diff(settled.manifest, wanted.manifest), wanted.settings)
+        if update.kind is not Kind.REBUILD:
+            return ""
     before = find(attempt.manifest)
     if before is None:
         return "it is not known any more what the running image was built from"
@@ -143,6 +154,11 @@ def synced_paths(manifest: Manifest, settings: UpSettings) -> Sequence[str]:
 
 def _ignore_files(build: BuildSettings) -> tuple[str, str]:
     return paths.join(build.context, ".dockerignore"), f"{build.dockerfile}.dockerignore"
+
+
+@functools.lru_cache(64)
+def _read_patterns(written: tuple[str, ...]) -> SyncPatterns:
+    return SyncPatterns(written)
 
 
 def _sync_key(settings: UpSettings) -> object:

@@ -104,7 +104,8 @@ class SessionRunner:
         while True:
             version, wanted, attempt = session.version, session.wanted, session.state.attempt
             if wanted is not None and (wanted is not judged or attempt is not judged_by):
-                if planning.needs_deployment(attempt, wanted, self._kit.book.read):
+                settled = judged if attempt is judged_by else None
+                if planning.needs_deployment(attempt, wanted, self._kit.book.read, settled=settled):
                     await self._deploy_once(wanted)
                     continue
                 judged, judged_by = wanted, attempt

@@ -110,7 +110,8 @@ class Pusher:
         await wire.send_bytes([encoded])
         sent = 0
         if inline and changes is not None:
-            sent += await self._send(wire, manifest, changes.digests)
+            # What was written is enough: to look for it in the whole tree costs what the tree costs.
+            sent += await self._send(wire, Manifest(changes.written), changes.digests)
         sent += await self._answer(wire, manifest)
         self.committed = manifest
         return Pushed(changes, sent, time.monotonic() - began)
