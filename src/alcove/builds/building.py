@@ -18,7 +18,7 @@ from alcove.builds.bases import Bases
 from alcove.builds.buildah import Buildah, Commands, Places
 from alcove.builds.containerd import Containerd
 from alcove.builds.dockerfiles import base_images
-from alcove.builds.failures import explain_failure, parse_step
+from alcove.builds.failures import explain_failure, parse_step, retell
 from alcove.builds.handover import HandOver
 from alcove.builds.housekeeping import Housekeeping, Usage
 from alcove.builds.layers import KnownLayers
@@ -203,7 +203,7 @@ async def _follow(said: AsyncGenerator[str | int, None]) -> AsyncGenerator[Line 
                 continue
             tail.append(one)
             step = parse_step(one) or step
-            yield Line(one)
+            yield Line(retell(one))
     if code:
         yield explain_failure(tuple(tail), step, code)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from alcove.builds.requests import Failed
 
-_STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP \d+(?:/\d+)?: (.*)")
+_STEP = re.compile(r"(?P<stage>\[\d+/\d+\] )?STEP (?P<number>\d+(?:/\d+)?): (?P<instruction>.*)")
 _AT_STEP = re.compile(r'building at STEP "(.*?)": ?(.*)')
 _UNDER = re.compile(r'checking on sources under "[^"]*": (?:copier: )?')
 _EXIT = re.compile(r"exit status (\d+)\s*$")
@@ -23,7 +23,15 @@ _SHOWN = 120
 def parse_step(line: str) -> str | None:
     """Give the instruction that a line says is begun; None for other lines."""
     found = _STEP.fullmatch(line)
-    return found[1] if found else None
+    return found["instruction"] if found else None
+
+
+def retell(line: str) -> str:
+    """Give a line as people know it from every other builder: ``Step 1/8 : FROM node``."""
+    found = _STEP.fullmatch(line)
+    if found is None:
+        return line
+    return f"{found['stage'] or ''}Step {found['number']} : {found['instruction']}"
 
 
 def explain_failure(lines: Sequence[str], step: str, code: int) -> Failed:

@@ -3,7 +3,7 @@
 A question is one line of JSON, followed by the tar of the build's directory; an answer is lines of JSON, of
 which the last says how it ended::
 
-    {"line": "STEP 1/3: FROM python:3.12-slim"}
+    {"line": "Step 1/3 : FROM python:3.12-slim"}
     {}                                            nothing new, but somebody is there
     {"built": {"entrypoint": [], "cmd": ["python", "app.py"], ...}}
     {"failed": {"message": "...", "step": "RUN make", "hint": "..."}}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from alcove.builds.failures import explain_failure, explain_never_pull, parse_step
+from alcove.builds.failures import explain_failure, explain_never_pull, parse_step, retell
 from alcove.builds.requests import Failed
 
 
@@ -87,3 +87,16 @@ def test_a_kubelet_that_trusts_nobody_is_told_from_an_image_that_is_gone() -> No
     assert strict and "imagePullCredentialsVerificationPolicy" in strict.hint
     assert gone and "no longer on the node" in gone.message
     assert explain_never_pull("CrashLoopBackOff", on_node=True) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("STEP 2/5: RUN make", "Step 2/5 : RUN make"),
+        ("[1/2] STEP 2/5: FROM a AS b", "[1/2] Step 2/5 : FROM a AS b"),
+        ("my STEP 2/5: RUN make", "my STEP 2/5: RUN make"),
+        ("", ""),
+    ],
+)
+def test_steps_are_told_as_people_know_them(line: str, told: str) -> None:
+    assert retell(line) == told
