@@ -139,7 +139,8 @@ def golden(world: World, name: str) -> list[str]:
 
 def said(running: Running) -> list[str]:
     """Give what a command said to people, without what only some clusters say."""
-    kept = [line for line in running.stderr if not line.startswith(("The cluster has no default storage",))]
+    own = ("The cluster has no default storage", "is taken from the node", "Waiting for the builder")
+    kept = [line for line in running.stderr if not any(one in line for one in own)]
     steps = [line.partition(" : ")[0] + " : " if line.startswith("Step ") else mask(line) for line in kept]
     began = next(place for place, line in enumerate(steps) if line.startswith("Step "))
     ended = next(place for place, line in enumerate(steps) if line.startswith("Built "))

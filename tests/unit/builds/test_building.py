@@ -87,8 +87,8 @@ async def test_an_image_is_built_and_handed_over(world: World) -> None:
     world.builds("STEP 1/2: FROM python:3.12", "STEP 2/2: RUN make", 0)
     *lines, built = await world.build(BuildRequest(IMAGE, target="final", args={"A": "b c"}))
     assert [line.text for line in lines if isinstance(line, Line)] == [
-        "STEP 1/2: FROM python:3.12",
-        "STEP 2/2: RUN make",
+        "Step 1/2 : FROM python:3.12",
+        "Step 2/2 : RUN make",
         f"{IMAGE} is on the node (0.0 MB of new layers)",
     ]
     assert built == Built(ImageConfig(cmd=("run",), workdir="/app", env=("A=1",)))

@@ -62,7 +62,7 @@ def test_the_largest_payload_goes_and_one_byte_more_does_not() -> None:
         ((MAX_PAYLOAD + 2).to_bytes(4) + b"\1", "frame of 1048578 bytes"),
         (b"\xff\xff\xff\xff\1", "frame of"),
         (b"\0\0\0\1\0", "kind 0"),
-        (b"\0\0\0\1\4", "kind 4"),
+        (b"\0\0\0\1\5", "kind 5"),
         (b"GET / HTTP/1.1\r\n", "frame of"),
     ],
 )

@@ -107,5 +107,7 @@ async def test_next_waits_for_what_comes() -> None:
 
 
 def test_lines_of_a_text() -> None:
-    assert list(lines("helm", "a\r\nb\n\nc", "i")) == [calls.Line("helm", one, "i") for one in ("a", "b", "", "c")]
+    assert list(lines("helm", "a\r\nb\n\nc", "i")) == [
+        calls.Line("helm", one, "i") for one in ("a", "b", "", "c")
+    ]
     assert not list(lines("helm", ""))

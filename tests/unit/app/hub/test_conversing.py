@@ -52,7 +52,10 @@ async def test_each_synchronization_has_a_name_and_a_time(hub: Hub) -> None:
     assert first.synchronization != second.synchronization and first.synchronized_at == 1_900_000_000.5
     async with hub.call(calls.Up(SETTINGS, second.manifest)) as call:
         base = await call.until(calls.Base)
-    assert (base.synchronization, base.manifest, base.base) == (second.synchronization, *[second.manifest] * 2)
+    assert (base.synchronization, base.manifest, base.base) == (
+        second.synchronization,
+        *[second.manifest] * 2,
+    )
 
 
 async def test_a_tree_whose_contents_were_lost_is_no_base(hub: Hub, tmp_path: Path) -> None:

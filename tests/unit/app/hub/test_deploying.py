@@ -119,7 +119,9 @@ async def test_an_unknown_token_is_told(kit: Kit) -> None:
         await deploy(kit, installing(set={"image": {"tag": "$(teg)"}}), SOURCES)
 
 
-async def test_a_chart_that_does_not_use_the_tag_is_told_before_anything_is_changed(kit: Kit, space: Space) -> None:
+async def test_a_chart_that_does_not_use_the_tag_is_told_before_anything_is_changed(
+    kit: Kit, space: Space
+) -> None:
     with pytest.raises(ChartError, match="no pod of the chart"):
         await deploy(kit, installing(set={"image": {"tag": "latest"}}), SOURCES)
     assert not space.driver.installed
@@ -166,7 +168,9 @@ async def test_what_was_converted_is_told(kit: Kit, space: Space) -> None:
 
     async def old(chart: Path, plan: Plan) -> Templates:
         found = await plain(chart, plan)
-        return Templates({name: text.replace("apps/v1", "apps/v1beta2") for name, text in found.files.items()})
+        return Templates(
+            {name: text.replace("apps/v1", "apps/v1beta2") for name, text in found.files.items()}
+        )
 
     space.driver.render = old  # type: ignore[method-assign]
     (said,) = await deploy(kit, SETTINGS, SOURCES)

@@ -10,9 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.app.hub.trees import keep, open_book, tree_of
 
+from alcove.app.hub import manifests
 from alcove.app.hub.manifests import ManifestBook
 from alcove.sync.errors import StoreFullError
 from alcove.sync.manifest import Manifest, diff
+
+
+@pytest.fixture(autouse=True)
+def longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let chains be as long as the numbers here say."""
+    monkeypatch.setattr(manifests, "_LONGEST_CHAIN", 100)
 
 
 def numbered(number: int) -> dict[str, bytes]:

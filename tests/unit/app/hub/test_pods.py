@@ -96,7 +96,11 @@ def waiting(reason: str, message: str = "") -> Object:
         ),
         ({"initContainerStatuses": [waiting("CrashLoopBackOff")]}, "container web: CrashLoopBackOff"),
         (
-            {"containerStatuses": [{"name": "web", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]},
+            {
+                "containerStatuses": [
+                    {"name": "web", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+                ]
+            },
             "container web: OOMKilled, exit code 137",
         ),
         ({"initContainerStatuses": [{"name": "i", "state": {"terminated": {"exitCode": 0}}}]}, ""),
@@ -105,8 +109,10 @@ def waiting(reason: str, message: str = "") -> Object:
             "it cannot be scheduled: 0/1 nodes fit",
         ),
         ({"conditions": [{"type": "PodScheduled", "status": "True"}]}, ""),
-        ({"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory"},
-         "it ended: The node was low on memory"),
+        (
+            {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory"},
+            "it ended: The node was low on memory",
+        ),
     ],
 )
 def test_why_a_pod_does_not_come_up(status: Object, trouble: str) -> None:

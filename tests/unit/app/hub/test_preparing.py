@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import io
 import tarfile
 from collections.abc import Mapping
@@ -17,6 +19,8 @@ from alcove.agents import messages
 from alcove.agents.client import AgentClient
 from alcove.agents.messages import Directory, Link
 from alcove.agents.operations import WriteFile
+from alcove.app.hub import preparing
+from alcove.app.hub.images import Builder
 from alcove.app.hub.pods import view_pod
 from alcove.app.hub.preparing import merged, must_prepare, prepare, read_operations
 from alcove.errors import AlcoveError
@@ -95,10 +99,15 @@ def hard_linked(*, broken: bool = False) -> bytes:
 
 def test_hard_links_are_files_and_devices_are_left_out() -> None:
     operations = read_operations(hard_linked(), "x")
-    assert [(one.path, one.size) for one in operations if isinstance(one, WriteFile)] == [("one", 3), ("two", 3)]
+    assert [(one.path, one.size) for one in operations if isinstance(one, WriteFile)] == [
+        ("one", 3),
+        ("two", 3),
+    ]
 
 
-@pytest.mark.parametrize("content", [b"", b"no tar", hard_linked(broken=True), make_tar({"a": b"x" * 900})[:700]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no tar", hard_linked(broken=True), make_tar({"a": b"x" * 900})[:700]]
+)
 def test_a_damaged_tar_is_told(content: bytes) -> None:
     with pytest.raises(AlcoveError, match="/opt of tools cannot be read"):
         read_operations(content, "/opt of tools")
@@ -109,7 +118,7 @@ def test_any_bytes_are_operations_or_an_error(content: bytes) -> None:
     try:
         read_operations(content, "x")
     except AlcoveError as error:
-        assert error.message == "x cannot be read"  # noqa: PT017
+        assert error.message == "x cannot be read"
 
 
 async def prepared(space: Space, container: Container, settings: UpSettings) -> Mapping[str, str]:
@@ -124,6 +133,22 @@ async def test_imports_are_written_where_they_are_wanted(tmp_path: Path) -> None
     found = await prepared(space, container, make_settings(container=ContainerSettings(imports=(IMPORT,))))
     assert found == {} and container.applied == "kept.id"
     assert container.files == {"/tools/bin/x": b"1", "/tools/y": b"-> bin/x"}
+
+
+async def test_a_node_without_a_builder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nobody:
+        async def find(self, node: str) -> Builder:
+            await asyncio.Event().wait()
+            raise AssertionError(node)
+
+    monkeypatch.setattr(preparing, "_BUILDER_SECONDS", 0.0)
+    kit = dataclasses.replace(Space(tmp_path).open(), builders=Nobody())
+    pod = view_pod(session_pod(status=running()))
+    settings = make_settings(container=ContainerSettings(imports=(IMPORT,)))
+    with pytest.raises(AlcoveError, match="/opt/tools of tools:1 cannot be had") as caught:
+        async with AgentClient.open(Container(ID).connect(), ID) as agent:
+            await prepare(kit, agent, pod, settings, "")
+    assert caught.value.hint.endswith("kubectl delete pod web-1 -n dev")
 
 
 async def test_a_debugger_sees_the_environment_of_the_container(tmp_path: Path) -> None:

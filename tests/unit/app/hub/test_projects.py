@@ -123,14 +123,19 @@ async def test_when_helm_fails_the_session_goes_on(space: Space, projects: Proje
     assert await projects.remove(live)
 
 
+async def installed(space: Space) -> bool:
+    """Tell whether Helm has begun."""
+    return bool((await space.client.list(resources.SECRETS, Selection("dev"))).items)
+
+
 async def test_down_in_the_middle_of_an_installation_leaves_nothing(space: Space, projects: Projects) -> None:
     space.driver.held.clear()
     live = await projects.open(SETTINGS)
     with live.announcer.follow() as follower:
         await live.want(SETTINGS, await save(live.kit), begins=True)
         await Listener(follower).until(calls.PhaseBegan, phase="install")
-        while not (await space.client.list(resources.SECRETS, Selection("dev"))).items:
-            await asyncio.sleep(0)
+        while not await installed(space):
+            pass
     removed = await projects.remove(live)
     assert len(removed) == 2
     assert not (await space.client.list(resources.SECRETS, Selection("dev"))).items

@@ -52,18 +52,16 @@ async def test_from_the_first_tree_to_a_service(space: Space) -> None:
         await live.want(SETTINGS, tree, begins=True)
         told = await listener.until(calls.Running)
     assert told == calls.Running(("web-1",), (calls.Port("web", "http", 80, 8080),), restarted=False)
-    phases = [(one.phase, isinstance(one, calls.PhaseEnded)) for one in listener.heard if is_phase(one)]
-    assert phases == [
-        (phase, ended) for phase in ("install", "build", "start") for ended in (False, True)
+    phases = [
+        (one.phase, isinstance(one, calls.PhaseEnded))
+        for one in listener.heard
+        if isinstance(one, calls.PhaseBegan | calls.PhaseEnded)
     ]
+    assert phases == [(phase, ended) for phase in ("install", "build", "start") for ended in (False, True)]
     assert [one.text for one in listener.told(calls.Line)] == ["STEP 1: Dockerfile", "done"]
     (stored,) = (await space.client.list(SESSIONS, Selection("dev"))).items
     assert stored["status"]["phase"] == "Running" and stored["status"]["manifest"] == tree.id
     assert stored["status"]["tag"] == f"{live.id}-1" and stored["status"]["release"].startswith("azds-")
-
-
-def is_phase(told: calls.Told) -> bool:
-    return isinstance(told, calls.PhaseBegan | calls.PhaseEnded)
 
 
 async def up(space: Space) -> tuple[Kit, LiveSession]:
@@ -189,7 +187,9 @@ async def test_two_nodes_of_which_one_fails_do_not_spin(space: Space) -> None:
     assert live.state.session.status.phase == "Starting" and kit.namespace == "dev"
 
 
-async def test_sources_that_were_lost_while_they_were_built_are_built_when_they_come_again(space: Space) -> None:
+async def test_sources_that_were_lost_while_they_were_built_are_built_when_they_come_again(
+    space: Space,
+) -> None:
     kit, live = await opened(space)
     space.builder.held.clear()
     async with running(live) as listener:

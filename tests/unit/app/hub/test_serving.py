@@ -59,7 +59,8 @@ async def sessions(hub: Hub) -> calls.Sessions:
 
 
 @pytest.mark.parametrize(
-    "request_", [calls.Attach("no"), calls.Logs("no"), calls.Dial("no", 1), calls.Exec("no", ("x",)), calls.Down("no")]
+    "request_",
+    [calls.Attach("no"), calls.Logs("no"), calls.Dial("no", 1), calls.Exec("no", ("x",)), calls.Down("no")],
 )
 async def test_a_session_that_is_not_there_ends_the_call(hub: Hub, request_: calls.Request) -> None:
     told = await hub.ask(request_)
@@ -68,7 +69,9 @@ async def test_a_session_that_is_not_there_ends_the_call(hub: Hub, request_: cal
 
 
 @pytest.mark.parametrize("content", [b"GET / HTTP/1.1\r\n\r\n", b"", b"\0\0\0\5\1{}", b"\0\0\0\3\1[]"])
-async def test_who_speaks_another_language_is_left_alone_and_others_are_served(hub: Hub, content: bytes) -> None:
+async def test_who_speaks_another_language_is_left_alone_and_others_are_served(
+    hub: Hub, content: bytes
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
     writer.write(content)
     writer.write_eof()

@@ -26,8 +26,9 @@ async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
         await call.push()
         await call.until(calls.Running)
         live = hub.projects.find("web")
-        while not live.workers or next(iter(live.workers.values())).agent is None:
-            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while not live.workers or next(iter(live.workers.values())).agent is None:
+                await hub.ask(calls.Hello())
         yield hub
 
 
@@ -124,7 +125,9 @@ async def test_whoever_leaves_takes_what_he_started_along(hub: Hub) -> None:
         call.abort()
     container = hub.space.containers["web-1"]
     async with asyncio.timeout(20):
-        while not any(isinstance(one, messages.Signal) for stream in container.streams for one in stream.heard):
+        while not any(
+            isinstance(one, messages.Signal) for stream in container.streams for one in stream.heard
+        ):
             await hub.ask(calls.Hello())
 
 
@@ -185,13 +188,13 @@ async def test_what_the_cluster_says_of_a_session_is_told_when_asked_for(hub: Hu
     await happen("web-before")
     async with hub.call(calls.Attach("web", verbose=True)) as call:
         await call.until(calls.Running)
-        while len(hub.projects.find("web").announcer._followers) < 2:
-            await asyncio.sleep(0)
-        for _ in range(50):
-            await asyncio.sleep(0)
+        for _ in range(20):
+            await hub.ask(calls.Hello())
         await happen("other-1")
         await happen("web-1")
-        assert (await call.until(calls.Line, source="event")).text == "pods/web-1: Pulled: Container image is there"
+        assert (
+            await call.until(calls.Line, source="event")
+        ).text == "pods/web-1: Pulled: Container image is there"
 
 
 def test_an_event_of_which_little_is_said() -> None:

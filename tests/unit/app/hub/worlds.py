@@ -359,5 +359,7 @@ def read_tar(content: bytes) -> dict[str, bytes]:
     """Give the files of a tar."""
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         return {
-            member.name: stream.read() for member in archive if (stream := archive.extractfile(member)) is not None
+            member.name: stream.read()
+            for member in archive
+            if (stream := archive.extractfile(member)) is not None
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,6 +123,10 @@ async def open_user(hub: Hub | None = None) -> UserClient:
     return client
 
 
+def is_so(told: calls.Told, fields: Mapping[str, object]) -> bool:
+    return all(getattr(told, key) == one for key, one in fields.items())
+
+
 class Screen:
     """What ``up`` tells; it can be waited for."""
 
@@ -144,7 +148,9 @@ class Screen:
         async with asyncio.timeout(PATIENCE):
             while True:
                 for told in self.told[since:]:
-                    if isinstance(told, kind) and all(getattr(told, key) == one for key, one in fields.items()):
+                    if isinstance(told, kind) and all(
+                        getattr(told, key) == one for key, one in fields.items()
+                    ):
                         return told
                 self._news.clear()
                 await self._news.wait()
