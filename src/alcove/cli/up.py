@@ -90,7 +90,7 @@ def parse_ports(texts: Iterable[str]) -> dict[int, int]:
     for text in texts:
         local, separator, remote = text.partition(":")
         numbers = [local, remote if separator else local]
-        if not all(one.isdigit() and 0 < int(one) < 65536 for one in numbers):
+        if not all(one.isascii() and one.isdigit() and 0 < int(one) < 65536 for one in numbers):
             raise errors.UsageError(
                 f"--port {text!r} is not LOCAL:REMOTE", hint="for example --port 5005:8080"
             )

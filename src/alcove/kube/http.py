@@ -37,6 +37,8 @@ from alcove.kube.watching import Pause, follow
 
 _REQUEST_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
+_HANDSHAKE_SECONDS, _GOODBYE_SECONDS = 15.0, 2.0
+"""Of connections that stay open."""
 _WATCH_SECONDS = 240
 _SILENCE_SECONDS = _WATCH_SECONDS + 30.0
 """After this much silence a watch is dead: the server was to end it itself before."""
@@ -277,9 +279,15 @@ class HttpKubeClient:
                     max_msg_size=0,
                     **self._options(),
                 )
-                async with asyncio.timeout(_REQUEST_SECONDS):
+                async with asyncio.timeout(_HANDSHAKE_SECONDS):
                     socket = await stack.enter_async_context(request)
-            yield socket
+            try:
+                yield socket
+            finally:
+                # To say goodbye to a server that does not read any more would take for ever.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_GOODBYE_SECONDS):
+                        await socket.close()
 
     async def _headers(self, *, renew: bool = False) -> dict[str, str]:
         header = await self._access.authorization(renew)

@@ -37,6 +37,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _GRACE = 2.0
 """Seconds that requests inside of the command have after SIGTERM."""
 
+_PING_SECONDS, _PING_PATIENCE = 15.0, 30.0
+"""How often an agent is asked whether it is there: what is silent for minutes is forgotten on the way."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -142,7 +145,7 @@ class AgentWorker:
             self.agent = agent
             self.settled = planning.parse_applied(agent.hello.applied)
             self._waits = agent.hello.state is State.WAITING
-            lost = tasks.start(agent.wait_lost(), name="lost")
+            lost = tasks.start(_watch_over(agent), name="lost")
             work = tasks.start(self._work(agent), name="work")
             try:
                 await asyncio.wait({lost, work}, return_when=asyncio.FIRST_COMPLETED)
@@ -314,6 +317,20 @@ class AgentWorker:
                         case CommandExited(code=code):
                             self._tell(calls.CommandEnded(name, code))
         except LostError:
+            return
+
+
+async def _watch_over(agent: AgentClient) -> None:
+    """Return when the connection has ended, or is found to be dead."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PING_SECONDS):
+                await agent.wait_lost()
+                return
+        try:
+            async with asyncio.timeout(_PING_PATIENCE):
+                await agent.ping()
+        except (LostError, TimeoutError):
             return
 
 

@@ -62,8 +62,9 @@ async def serve_hub(environment: Mapping[str, str]) -> None:
 
 async def run_hub(environment: Mapping[str, str]) -> None:
     """Run until SIGTERM or SIGINT."""
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(serve_hub(environment), name="hub")
+    async with aio.open_background(name="process") as tasks:
+        serving = tasks.start(serve_hub(environment), name="hub")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, serving.cancel)
+        await asyncio.wait({serving})

@@ -74,6 +74,7 @@ class UpCall:
         store = self._kit.book.store
         before = store.size
         try:
+            await self._projects.quiet()
             with self._projects.receiving():
                 manifest = await receive_push(self._wire, push, self._kit.book, self._sending)
                 return await self._want(session, manifest, begins=begins)

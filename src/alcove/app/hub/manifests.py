@@ -82,6 +82,10 @@ class ManifestBook:
 
     def collect(self, keep: Iterable[str]) -> None:
         """Drop every tree and content that none of the trees in ``keep`` needs."""
+        self.store.collect(self.forget(keep))
+
+    def forget(self, keep: Iterable[str]) -> list[Manifest]:
+        """Know no other trees any more than those in ``keep``; give what the store has to hold for them."""
         names = {name for name in keep if self.read(name) is not None}
         kept = [found for name in names if (found := self.read(name)) is not None]
         needed = set(names)
@@ -91,11 +95,11 @@ class ManifestBook:
         for path in self._directory.iterdir():
             if path.name not in needed:
                 path.unlink(missing_ok=True)
-        self.store.collect(kept)
         # What is dropped must not be taken for a base any more: its contents are gone.
         for forgotten in [name for name in self._memory if name not in names]:
             del self._memory[forgotten]
         self._chains = {name: length for name, length in self._chains.items() if name in self._memory}
+        return kept
 
     def _bases(self, manifest_id: str) -> Iterator[str]:
         """Yield the trees that one is kept as changes of, down to a whole one."""

@@ -24,6 +24,7 @@ from alcove.sessions.debugging import DEBUG_DIRECTORY, DEBUGGERS, SITE, Debugger
 from alcove.sessions.settings import Import, UpSettings
 
 _LARGEST_IMPORT = 1 << 30
+_BUILDER_SECONDS = 60.0
 _PATHS = ("PYTHONPATH",)
 """Variables that are lists with colons; all others are flags with blanks between them."""
 
@@ -89,7 +90,15 @@ async def _environment(agent: AgentClient) -> dict[str, str]:
 
 async def _fetch(kit: Kit, pod: PodView, wanted: Import) -> bytes:
     content = bytearray()
-    builder = await kit.builders.find(pod.node)
+    try:
+        async with asyncio.timeout(_BUILDER_SECONDS):
+            builder = await kit.builders.find(pod.node)
+    except TimeoutError as error:
+        raise AlcoveError(
+            f"{wanted.source} of {wanted.image} cannot be had",
+            cause=f"no builder is on node {pod.node}: they go when no pod waits for an image",
+            hint=f"have the pod made anew: kubectl delete pod {pod.name} -n {kit.namespace}",
+        ) from error
     auth = await images.read_auth(kit.client, kit.namespace, pod.pull_secrets)
     async with contextlib.aclosing(builder.copy_out(wanted.image, wanted.source, auth=auth)) as pieces:
         async for piece in pieces:

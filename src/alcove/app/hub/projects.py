@@ -37,6 +37,7 @@ class Projects:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._making = asyncio.Lock()
         self._receiving = 0
+        self._collecting = asyncio.Lock()
 
     @property
     def sessions(self) -> Mapping[str, LiveSession]:
@@ -97,7 +98,7 @@ class Projects:
             raise
         self._sessions.pop(session.id, None)
         live.tell(calls.Problem(GONE, hint="alcove up starts it anew", final=True))
-        self.collect()
+        await self._collect_aside()
         return (*(f"release {name}" for name in releases), f"session {session.id}")
 
     @contextlib.contextmanager
@@ -109,17 +110,36 @@ class Projects:
         finally:
             self._receiving -= 1
 
+    async def quiet(self) -> None:
+        """Return when nothing is being dropped; nothing is begun to be before the next ``await``."""
+        async with self._collecting:
+            return
+
     def collect(self) -> None:
         """Drop what no session needs any more, unless something is on its way."""
-        if self._receiving:
+        if self._receiving or self._collecting.locked():
             return
-        statuses = [one.state.session.status for one in self._sessions.values()]
-        keep = {name for status in statuses for name in (status.built, status.manifest) if name}
-        keep |= {one.wanted.manifest.id for one in self._sessions.values() if one.wanted}
         try:
-            self._kit.book.collect(keep)
+            self._kit.book.collect(self._needed())
         except SyncError as error:
             _log.warning("nothing was cleaned up: %s", error)
+
+    async def _collect_aside(self) -> None:
+        """Do the same while all but pushes go on: a large project has fifty thousand contents to drop."""
+        async with self._collecting:
+            if self._receiving:
+                return
+            try:
+                kept = self._kit.book.forget(self._needed())
+                await asyncio.to_thread(self._kit.book.store.collect, kept)
+            except SyncError as error:
+                _log.warning("nothing was cleaned up: %s", error)
+
+    def _needed(self) -> set[str]:
+        """Give the ids of the trees that sessions are, or were built from."""
+        statuses = [one.state.session.status for one in self._sessions.values()]
+        keep = {name for status in statuses for name in (status.built, status.manifest) if name}
+        return keep | {one.wanted.manifest.id for one in self._sessions.values() if one.wanted}
 
     async def views(self) -> tuple[calls.SessionView, ...]:
         """Give the sessions as lists show them."""

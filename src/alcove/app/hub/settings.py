@@ -38,7 +38,7 @@ class HubSettings:
                 hint="a hub runs in a space, where 'alcove up' puts it",
             )
         limit = environment.get("ALCOVE_STORE_LIMIT") or str(_STORE_LIMIT)
-        if not limit.isdigit():
+        if not (limit.isascii() and limit.isdigit()):
             raise errors.UsageError(f"ALCOVE_STORE_LIMIT={limit!r} is not a number of bytes")
         return cls(
             environment["ALCOVE_NAMESPACE"],

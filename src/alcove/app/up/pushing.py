@@ -24,7 +24,6 @@ _INLINE_BYTES = 256 << 10
 """Contents up to this size go along with the tree instead of being asked for."""
 _DIGEST = 32
 _LARGEST_WANTED = 64 << 20
-_LOG_SECONDS = 10.0
 
 
 class RefusedError(AlcoveError):
@@ -59,7 +58,7 @@ class Pusher:
         """What the hub is known to have."""
         self._synchronization = ""
         self._synced_at = 0.0
-        self._logged_at = 0.0
+        self._logged: Scan | None = None
         self._replies: asyncio.Queue[calls.Told | bytes] = asyncio.Queue()
 
     @property
@@ -116,14 +115,15 @@ class Pusher:
         self.committed = manifest
         return Pushed(changes, sent, time.monotonic() - began)
 
-    def write_log(self, *, now: float, always: bool = False) -> None:
-        """Remember what both sides have; at most once in a while."""
-        if not self.is_committed or (not always and now - self._logged_at < _LOG_SECONDS):
+    def write_log(self) -> None:
+        """Remember what both sides have, if it is the same and was not written yet; it may take a moment."""
+        scan = self.scan
+        if not self.is_committed or scan is self._logged:
             return
-        self._logged_at = now
+        self._logged = scan
         log = synclog.make_log(
             self.project.directory,
-            self.scan,
+            scan,
             synchronization_id=self._synchronization,
             synced_ns=int(self._synced_at * 1e9),
         )

@@ -27,6 +27,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _AGAIN = 0.05
 """Seconds after which files are looked at again that changed while they were read."""
 _TAIL = 10
+_LOG_SECONDS = 10.0
 
 Tell = Callable[[calls.Told], None]
 
@@ -101,13 +102,14 @@ class ProjectUp:
                 watching = open_watch(self._project.selection, self._pusher.scan, tell=self._notice)
                 self._watch = await stack.enter_async_context(watching)
                 tasks.start(self._follow_saves(self._watch), name="saves")
+                tasks.start(self._keep_log(), name="log")
             work = tasks.start(self._work(tasks), name="work")
             try:
                 await asyncio.wait({work, self._finished}, return_when=asyncio.FIRST_COMPLETED)
                 if work.done():
                     work.result()
             finally:
-                self._pusher.write_log(now=time.monotonic(), always=True)
+                self._pusher.write_log()
                 if self._keeper is not None:
                     self._keeper.close()
             return self._finished.result() if self._finished.done() else 0
@@ -187,9 +189,16 @@ class ProjectUp:
                 if isinstance(told, calls.Wanted):
                     self._pusher.hear(await read_wanted(wire))
                 elif isinstance(told, calls.Committed | calls.Refused):
+                    # Said at once: what comes next is of what follows it.
+                    self._end_sync()
                     self._pusher.hear(told)
                 else:
                     await self._take(told, self._keeper)
+
+    def _end_sync(self) -> None:
+        if self._began:
+            self._tell(calls.PhaseEnded(SYNC, time.monotonic() - self._began))
+            self._began = 0.0
 
     def _notice(self, text: str) -> None:
         self._tell(calls.Notice(text))
@@ -227,15 +236,17 @@ class ProjectUp:
 
     async def _push_all(self, wire: Wire, base: calls.Base) -> None:
         await self._push(wire, base.manifest)
-        if self._began:
-            self._tell(calls.PhaseEnded(SYNC, time.monotonic() - self._began))
-            self._began = 0.0
         while True:
             await self._saved.wait()
             self._saved.clear()
             if not self._pusher.is_committed:
                 await self._push(wire)
-            self._pusher.write_log(now=time.monotonic())
+
+    async def _keep_log(self) -> None:
+        """Write the sync log now and then; it costs what the tree costs, so no save waits for it."""
+        while True:
+            await asyncio.sleep(_LOG_SECONDS)
+            await asyncio.to_thread(self._pusher.write_log)
 
     async def _follow_saves(self, watch: Watch) -> None:
         """Look at what may have changed, also while there is no hub."""
