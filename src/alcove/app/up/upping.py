@@ -83,6 +83,8 @@ class ProjectUp:
         self._watch: Watch | None = None
         self._looking = asyncio.Lock()
         self._saved = asyncio.Event()
+        self._readable = True
+        """Whether azds.yaml could be read when it was saved last."""
         self.session = ""
         self.fresh = project
         """The project as azds.yaml said it last."""
@@ -260,7 +262,7 @@ class ProjectUp:
             if self._watch is not None:
                 self._watch.know(found.scan)
                 self._watch.look_again(found.again)
-        if not self._begins_anew(paths):
+        if not self._begins_anew(paths) and self._readable:
             self._saved.set()
 
     def _begins_anew(self, changed: Iterable[str]) -> bool:
@@ -271,8 +273,12 @@ class ProjectUp:
         try:
             self.fresh = self._reopen()
         except AlcoveError as error:
-            self._tell(calls.Problem(error.message, error.cause, error.hint))
+            # What it says is not known: nothing is built by what it said before.
+            self._readable = False
+            hint = f"{error.hint}; " if error.hint else ""
+            self._tell(calls.Problem(error.message, error.cause, f"{hint}saves wait until it is mended"))
             return False
+        self._readable = True
         if self.fresh == self._project:
             return False
         self._finished.set_result(None)

@@ -200,3 +200,20 @@ async def test_azds_yaml_that_says_something_else_begins_anew(client: UserClient
         assert await asyncio.wait_for(task, 20) is None
     container = up.fresh.settings.container
     assert container and container.iterate and container.iterate.processes_to_kill == ("python", "gunicorn")
+
+
+async def test_while_azds_yaml_is_wrong_nothing_is_built_and_saves_wait(
+    client: UserClient, folder: Path
+) -> None:
+    screen = Screen()
+    async with running(make_up(client, folder, screen)):
+        await screen.until(calls.Running)
+        text = (folder / "azds.yaml").read_bytes()
+        (folder / "azds.yaml").write_bytes(text.replace(b"kind:", b"kinds:", 1))
+        problem = await screen.until(calls.Problem)
+        assert problem.hint.endswith("saves wait until it is mended")
+        since = len(screen.told)
+        (folder / "app.py").write_bytes(b"print('waits')")
+        (folder / "azds.yaml").write_bytes(text)
+        await screen.until(calls.Updated, since)
+    assert not [one for one in screen.told[since:] if isinstance(one, calls.PhaseBegan)]
