@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -127,7 +128,11 @@ class Desk:
             yield follower
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(60)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                print("  (Ctrl+C did not end 'alcove up' within 60 s)", flush=True)
+                process.kill()
 
     @property
     def entrance(self) -> tuple[str, int]:
@@ -137,11 +142,15 @@ class Desk:
         suffix = self.kubectl.within("azds").read("configmap/alcove")["data"]["hostSuffix"]
         return f"{SPACE}.bench{suffix}", int(port)
 
+    @functools.cached_property
+    def daemon(self) -> int:
+        """The cluster's own process."""
+        return int(json.loads(self._cluster("status", "-o", "json"))["pid"])
+
     def processes(self, *words: str) -> list[int]:
         """Give the cluster's processes whose command line ends with ``words``, and all that they started."""
-        daemon = int(json.loads(self._cluster("status", "-o", "json"))["pid"])
         ends = "\0".join(words) + "\0"
-        found = [pid for pid in _descendants(daemon) if _command(pid).endswith(ends)]
+        found = [pid for pid in _descendants(self.daemon) if _command(pid).endswith(ends)]
         return [pid for top in found for pid in (top, *_descendants(top))]
 
     def _cluster(self, *arguments: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import machine
 
-_INTERVAL = 0.5
+_INTERVAL = 1.0
 
 
 @dataclass
@@ -32,16 +32,19 @@ class Peak:
 
 
 @contextlib.contextmanager
-def watching(pids: Callable[[], Sequence[int]]) -> Iterator[Peak]:
-    """Watch processes for the block; who they are is asked every time."""
+def watching(find: Callable[[], Sequence[int]]) -> Iterator[Peak]:
+    """Watch processes for the block; who they are is asked again when one of them has gone."""
     peak, ends = Peak(), threading.Event()
-    for pid in pids():
+    found = list(find())
+    for pid in found:
         with contextlib.suppress(OSError):
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def look() -> None:
         while not ends.wait(_INTERVAL):
-            _look(peak, pids())
+            if not found or not all(Path(f"/proc/{pid}").exists() for pid in found):
+                found[:] = find()
+            _look(peak, found)
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -50,7 +53,7 @@ def watching(pids: Callable[[], Sequence[int]]) -> Iterator[Peak]:
     finally:
         ends.set()
         thread.join()
-        _look(peak, pids())
+        _look(peak, found)
 
 
 def _look(peak: Peak, pids: Sequence[int]) -> None:

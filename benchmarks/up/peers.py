@@ -80,22 +80,19 @@ def save_with_rsync(source: Path, target: Path, count: int, *, first: int, one: 
 
 
 def save_with_syncthing(
-    source: Path, target: Path, home: Path, *, first: int, series: Sequence[tuple[float, int]]
-) -> Iterator[tuple[float, list[float]]]:
+    source: Path, target: Path, home: Path, *, first: int, series: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, list[float]]]:
     """Yield, for each delay and number of saves, the delay and what the saves took."""
-    with contextlib.ExitStack() as stack:
-        pair = [_Instance(home / name, at) for at, name in enumerate(("source", "target"))]
-        folders = [source, target]
-        for delay, count in series:
-            with contextlib.ExitStack() as running:
-                for instance, folder in zip(pair, folders, strict=True):
-                    instance.configure(pair, folder, delay)
-                    running.enter_context(instance.running())
-                for instance in pair:
-                    instance.wait_idle(pair)
-                yield delay, _save(source, target, count, first)
-            first += count
-        stack.close()
+    pair = [_Instance(home / name, at) for at, name in enumerate(("source", "target"))]
+    for delay, count in series:
+        with contextlib.ExitStack() as running:
+            for instance, folder in zip(pair, (source, target), strict=True):
+                instance.configure(pair, folder, delay)
+                running.enter_context(instance.running())
+            for instance in pair:
+                instance.wait_idle(pair)
+            yield delay, _save(source, target, count, first)
+        first += count
 
 
 def _save(source: Path, target: Path, count: int, first: int) -> list[float]:
@@ -110,7 +107,9 @@ def _save(source: Path, target: Path, count: int, first: int) -> list[float]:
 
 
 def _rsync(source: Path, target: Path, *options: str, stdin: str = "") -> None:
-    argv = ["rsync", "-a", "-e", _SHELL, *options, f"{source}/", f"here:{target}/"]
+    # Else two saves of the same size within a second are one.
+    exact = "--modify-window=-1"
+    argv = ["rsync", "-a", exact, "-e", _SHELL, *options, f"{source}/", f"here:{target}/"]
     subprocess.run(argv, input=stdin, text=True, check=True)
 
 
@@ -128,7 +127,7 @@ class _Instance:
         )
         self.device = shown.stdout.strip()
 
-    def configure(self, pair: Sequence[_Instance], folder: Path, delay: float) -> None:
+    def configure(self, pair: Sequence[_Instance], folder: Path, delay: int) -> None:
         """Write the whole configuration: what is not said has its default."""
         devices = "".join(
             f'<device id="{one.device}"><address>tcp://127.0.0.1:{_SYNC + one.number}</address></device>'
@@ -148,7 +147,7 @@ class _Instance:
         )
         (self.home / "config.xml").write_text(
             f'<configuration version="35"><folder id="bench" path="{folder}" type="sendreceive" '
-            f'fsWatcherEnabled="true" fsWatcherDelayS="{delay:g}">{shared}</folder>{devices}'
+            f'fsWatcherEnabled="true" fsWatcherDelayS="{delay}">{shared}</folder>{devices}'
             f'<gui enabled="true" tls="false"><address>127.0.0.1:{_GUI + self.number}</address>'
             f"<apikey>{_KEY}</apikey></gui><options>"
             f"<listenAddress>tcp://127.0.0.1:{_SYNC + self.number}</listenAddress>{off}"
@@ -161,17 +160,19 @@ class _Instance:
         """Run it for the block."""
         argv = ["syncthing", "serve", f"--home={self.home}", "--no-browser", "--no-restart", "--no-upgrade"]
         with (self.home / "log").open("a") as log:
-            process = subprocess.Popen(argv, stdout=log, stderr=log)
+            self._process = subprocess.Popen(argv, stdout=log, stderr=log)
             try:
                 yield
             finally:
-                process.terminate()
-                process.wait(60)
+                self._process.terminate()
+                self._process.wait(60)
 
     def wait_idle(self, pair: Sequence[_Instance]) -> None:
         """Wait until it has looked at everything and both have the same."""
         ends = time.monotonic() + PATIENCE
         while time.monotonic() < ends:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"Syncthing ended: {(self.home / 'log').read_text()[-1000:]}")
             with contextlib.suppress(OSError, ValueError, KeyError):
                 status = self._ask("/rest/db/status?folder=bench")
                 peers = self._ask("/rest/system/connections")["connections"]

@@ -311,7 +311,11 @@ class Bench:
         argv = ["setsid", sys.executable, "-m", "alcove", "up", "-o", "json"]
         with Running(argv, self.folder.path, self.desk.environment) as running:
             running.event("ports")
-            yield running
+            try:
+                yield running
+            except AssertionError as error:
+                error.add_note(running.told())
+                raise
 
 
 def differences(local: dict[str, Any], remote: dict[str, Any]) -> list[str]:

@@ -20,6 +20,8 @@ ACCOUNT = "alcove-space"
 OWN_NAMESPACE = "azds"
 COMPONENT = {"app.kubernetes.io/name": "alcove", "app.kubernetes.io/component": "hub"}
 STORE_PATH = "/var/lib/alcove"
+SCRATCH_PATH = "/var/lib/alcove-scratch"
+"""For what is written for a moment; not /tmp, below which an image may have its programs."""
 TOKEN_PATH = "/var/run/secrets/alcove/token"  # noqa: S105  # a path
 
 _LABELS = {**COMPONENT, "app.kubernetes.io/managed-by": "alcove"}
@@ -234,6 +236,7 @@ def _container(settings: HubSettings) -> Object:
         "ALCOVE_CONTROL_PLANE": installed.control_plane,
         "ALCOVE_TRUST": installed.trust,
         "ALCOVE_STORE": STORE_PATH,
+        "TMPDIR": SCRATCH_PATH,
         "ALCOVE_STORE_PERSISTENT": "true" if settings.storage else "",
         "ALCOVE_TOKEN": f"{TOKEN_PATH}/token",
     }
@@ -257,7 +260,7 @@ def _container(settings: HubSettings) -> Object:
         },
         "volumeMounts": [
             {"name": "store", "mountPath": STORE_PATH},
-            {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108  # in the hub's pod
+            {"name": "scratch", "mountPath": SCRATCH_PATH},
             {"name": "token", "mountPath": TOKEN_PATH, "readOnly": True},
         ],
     }
