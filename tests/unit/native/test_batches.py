@@ -51,14 +51,17 @@ def open_pod(agent: Agent) -> Iterator[Container]:
 
 
 def tree(root: Path) -> dict[str, bytes | str | None]:
-    """Give what is below: content of files, targets of links, None for directories."""
+    """Give what is below: content of files, targets of links, None for directories and what has just gone."""
     found: dict[str, bytes | str | None] = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if path.is_symlink():
-            found[name] = str(path.readlink())
-        else:
-            found[name] = None if path.is_dir() else path.read_bytes()
+        try:
+            if path.is_symlink():
+                found[name] = str(path.readlink())
+            else:
+                found[name] = None if path.is_dir() else path.read_bytes()
+        except FileNotFoundError:
+            found[name] = None
     return found
 
 
