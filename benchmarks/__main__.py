@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import changes, embedded, hop, machine, routing, xds
+from benchmarks.up import run as up
 
 print(f"machine: {machine.describe()}\n")
 embedded.main()
@@ -12,3 +13,4 @@ hop.main()
 routing.main(routing.EVERY if "--all" in sys.argv else routing.SOME)
 changes.main()
 xds.main()
+up.main()

@@ -128,19 +128,14 @@ class Desk:
             yield follower
         finally:
             process.send_signal(signal.SIGINT)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                print("  (Ctrl+C did not end 'alcove up' within 60 s)", flush=True)
-                process.kill()
+            process.wait(60)
 
-    @property
-    def entrance(self) -> tuple[str, int]:
-        """The host by which the service is entered from outside, and the gateway's port on this machine."""
+    def entrance(self, project: Path) -> Page:
+        """Give the way from outside to a project's service: the gateway's port on this machine."""
         ports = self.kubectl.within("azds").read("service/alcove-gateway")["spec"]["ports"]
         port = next(one["nodePort"] for one in ports if one["port"] == 80)
         suffix = self.kubectl.within("azds").read("configmap/alcove")["data"]["hostSuffix"]
-        return f"{SPACE}.bench{suffix}", int(port)
+        return Page(int(port), f"{SPACE}.{project.name}{suffix}")
 
     @functools.cached_property
     def daemon(self) -> int:

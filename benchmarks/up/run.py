@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -26,6 +27,8 @@ _BARE = 300 << 20
 def main(files: int = FILES, megabytes: int = MEGABYTES, count: int = SAVES) -> None:
     """Measure everything and print it."""
     _install()
+    # Who is started in the background ignores Ctrl+C, and so would every command that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="alcove-bench-") as name:
         home = Path(name)
         with open_desk(home) as desk:
@@ -40,12 +43,11 @@ def main(files: int = FILES, megabytes: int = MEGABYTES, count: int = SAVES) -> 
 def _measure_alcove(desk: Desk, tree: Tree, count: int) -> Sequence[float]:
     marks = desk.home / "first"
     with desk.up(probe=marks) as follower, _watching(desk, follower) as peaks:
-        page = _open(follower)
+        _open(follower)
         first = time.monotonic() - follower.began
     upload = uploads.read_upload(marks)
     built = {name: follower.phase(name) for name in ("sync", "install", "build", "start")}
-    copies = _measure_saves(desk, page, count)
-    _measure_ups(desk, page, first, built)
+    copies = _measure_saves(desk, count)
     figures.title("upload")
     again = desk.home / "again"
     with desk.up(probe=again) as follower:
@@ -54,10 +56,11 @@ def _measure_alcove(desk: Desk, tree: Tree, count: int) -> Sequence[float]:
     rsync = peers.copy_tree(desk.project, desk.home / "copy")
     uploads.print_upload(tree, upload, uploads.read_upload(again), rsync=rsync, bare=bare)
     _print_peaks("first up", peaks)
+    _measure_ups(desk, first, built)
     return copies
 
 
-def _measure_saves(desk: Desk, page: Page, count: int) -> Sequence[float]:
+def _measure_saves(desk: Desk, count: int) -> Sequence[float]:
     figures.title("saves")
     with desk.up() as follower:
         page = _open(follower)
@@ -78,29 +81,37 @@ def _measure_saves(desk: Desk, page: Page, count: int) -> Sequence[float]:
     return copies
 
 
-def _measure_ups(desk: Desk, page: Page, first: float, built: dict[str, float]) -> None:
+def _measure_ups(desk: Desk, first: float, built: dict[str, float]) -> None:
     figures.title("up")
-    host, port = desk.entrance
-    outside = Page(port, host)
-    outside.until(lambda _: True)
-    own = saves.measure_own_start(desk, outside, _STARTS)
-    begin = statistics.median(own)
+    own = saves.measure_own_start(desk, desk.entrance(desk.project), _STARTS)
     method = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.items())
     figures.row("first up, with upload and build", f"{first:.1f} s", method=f"of that: {method} s")
-    unchanged = [_up_once(desk, outside) for _ in range(_UPS)]
+    _measure_unchanged(desk, desk.project, "all files", own)
+    small = desk.home / "small"
+    trees.make_project(small)
+    desk.alcove("prep", "--public", str(small))
+    seconds = _up_once(desk, small)
+    figures.row("first up of a project of 20 files", f"{seconds:.1f} s", method="hub and builder are there")
+    _measure_unchanged(desk, small, "20 files", own)
+    began = time.monotonic()
+    desk.alcove("down", str(desk.project))
+    figures.row("down", f"{time.monotonic() - began:.1f} s", method="with all contents that nobody needs")
+
+
+def _measure_unchanged(desk: Desk, project: Path, name: str, own: Sequence[float]) -> None:
+    begin = statistics.median(own)
     figures.row(
-        "up -d, no change, to an answer, p50 / p99",
-        figures.spread(unchanged),
+        f"up -d, no change, {name}, p50 / p99",
+        figures.spread([_up_once(desk, project) for _ in range(_UPS)]),
         target=f"{1500 + begin * 1000:.0f} ms",
         method=f"{_UPS} times, whole command and a request; 1.5 s + the own start of {begin * 1000:.0f} ms",
     )
-    desk.alcove("down", str(desk.project))
-    figures.row("up -d after down", f"{_up_once(desk, outside):.1f} s", method="hub, release and pod anew")
 
 
-def _up_once(desk: Desk, outside: Page) -> float:
+def _up_once(desk: Desk, project: Path) -> float:
+    outside = desk.entrance(project)
     began = time.monotonic()
-    desk.alcove("up", "-d", str(desk.project), "-o", "json")
+    desk.alcove("up", "-d", str(project), "-o", "json")
     outside.until(lambda answer: "version" in answer)
     return time.monotonic() - began
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import machine
 from benchmarks.up import figures, trees
 from benchmarks.up.desk import Desk, Follower, Page, measure_start
 
@@ -123,8 +122,3 @@ def print_parts(made: Sequence[Save], copies: Sequence[float], marks: Path) -> N
         found["(arrived -> told at the workstation)"].append(one.told - one.saved - copied)
     for name, values in found.items():
         figures.row(name, figures.spread(values))
-
-
-def print_load(machine_line: str = "") -> None:
-    """Print what was measured on."""
-    print(machine_line or f"machine: {machine.describe()}")

@@ -8,9 +8,9 @@ has other spaces. ``server`` is there for people who read the file.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +18,11 @@ from typing import Any
 
 from alcove import errors
 from alcove.model import SpaceName
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 FILE_NAME = "selection.json"
 
@@ -107,7 +112,7 @@ class SelectionStore:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor)
             yield
         finally:
             os.close(descriptor)
@@ -133,3 +138,11 @@ class SelectionStore:
             cause=error.strerror or str(error),
             hint="set XDG_CONFIG_HOME to a directory that you may write to",
         )
+
+
+def _lock(descriptor: int) -> None:
+    """Wait for the only lock on a file; it goes when the file is closed."""
+    if sys.platform == "win32":
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
