@@ -11,6 +11,7 @@ import contextlib
 import json
 import queue
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -27,7 +28,6 @@ _SHELL = "sh -c 'shift; exec \"$@\"' sh"
 """A remote shell that goes nowhere: rsync's other half runs here, behind a pipe."""
 _PAUSES = (0.05, 0.3)
 _KEY = "bench"
-_GUI, _SYNC = 18384, 18394
 
 
 @contextlib.contextmanager
@@ -83,7 +83,7 @@ def save_with_syncthing(
     source: Path, target: Path, home: Path, *, first: int, series: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, list[float]]]:
     """Yield, for each delay and number of saves, the delay and what the saves took."""
-    pair = [_Instance(home / name, at) for at, name in enumerate(("source", "target"))]
+    pair = [_Instance(home / name) for name in ("source", "target")]
     for delay, count in series:
         with contextlib.ExitStack() as running:
             for instance, folder in zip(pair, (source, target), strict=True):
@@ -113,12 +113,17 @@ def _rsync(source: Path, target: Path, *options: str, stdin: str = "") -> None:
     subprocess.run(argv, input=stdin, text=True, check=True)
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 class _Instance:
     """One Syncthing."""
 
-    def __init__(self, home: Path, number: int) -> None:
+    def __init__(self, home: Path) -> None:
         self.home = home
-        self.number = number
+        self.port, self.page = _free_port(), _free_port()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         argv = ["syncthing", "generate", f"--home={home}", "--no-default-folder"]
         subprocess.run(argv, check=True, **quiet)  # type: ignore[call-overload]
@@ -130,7 +135,7 @@ class _Instance:
     def configure(self, pair: Sequence[_Instance], folder: Path, delay: int) -> None:
         """Write the whole configuration: what is not said has its default."""
         devices = "".join(
-            f'<device id="{one.device}"><address>tcp://127.0.0.1:{_SYNC + one.number}</address></device>'
+            f'<device id="{one.device}"><address>tcp://127.0.0.1:{one.port}</address></device>'
             for one in pair
         )
         shared = "".join(f'<device id="{one.device}"/>' for one in pair)
@@ -148,9 +153,9 @@ class _Instance:
         (self.home / "config.xml").write_text(
             f'<configuration version="35"><folder id="bench" path="{folder}" type="sendreceive" '
             f'fsWatcherEnabled="true" fsWatcherDelayS="{delay}">{shared}</folder>{devices}'
-            f'<gui enabled="true" tls="false"><address>127.0.0.1:{_GUI + self.number}</address>'
+            f'<gui enabled="true" tls="false"><address>127.0.0.1:{self.page}</address>'
             f"<apikey>{_KEY}</apikey></gui><options>"
-            f"<listenAddress>tcp://127.0.0.1:{_SYNC + self.number}</listenAddress>{off}"
+            f"<listenAddress>tcp://127.0.0.1:{self.port}</listenAddress>{off}"
             f"<urAccepted>-1</urAccepted><autoUpgradeIntervalH>0</autoUpgradeIntervalH>"
             f"</options></configuration>"
         )
@@ -184,8 +189,6 @@ class _Instance:
         raise TimeoutError("Syncthing does not get ready")
 
     def _ask(self, path: str) -> dict[str, Any]:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{_GUI + self.number}{path}", headers={"X-API-Key": _KEY}
-        )
+        request = urllib.request.Request(f"http://127.0.0.1:{self.page}{path}", headers={"X-API-Key": _KEY})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return dict(json.loads(answer.read()))

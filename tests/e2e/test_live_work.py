@@ -354,6 +354,7 @@ def test_viewers_see_sessions_and_change_none(kubectl: Kubectl, group: str) -> N
 
 # ------------------------------------------------------------------------------------- helm inside of a pod
 
+SCRATCH = "/scratch"
 HELM = """
 import asyncio, os, sys
 import helm_python
@@ -391,13 +392,15 @@ def test_helm_works_in_a_pod_with_the_rights_of_its_account(kubectl: Kubectl, tm
             "image": ALCOVE,
             "command": ["sleep", "600"],
             "securityContext": {"runAsUser": 65532, "runAsNonRoot": True},
+            "volumeMounts": [{"name": "scratch", "mountPath": SCRATCH}],
         }
     ]
+    hub["spec"]["volumes"] = [{"name": "scratch", "emptyDir": {}}]
     apply(kubectl, hub)
     kubectl("wait", "pod/hub", "--for=condition=Ready", "--timeout=30s")
-    kubectl("cp", str(write_chart(tmp_path)), "hub:/tmp/web")
-    argv = [sys.executable, "-c", HELM, "/tmp/web", kubectl.namespace]
-    said = kubectl("exec", "hub", "--", "env", "HOME=/tmp", *argv, seconds=90)
+    kubectl("cp", str(write_chart(tmp_path)), f"hub:{SCRATCH}/web")
+    argv = [sys.executable, "-c", HELM, f"{SCRATCH}/web", kubectl.namespace]
+    said = kubectl("exec", "hub", "--", "env", f"HOME={SCRATCH}", *argv, seconds=90)
     assert said.splitlines() == ["installed ['inside']", "seen ['inside-web']"]
     assert kubectl.read("deployment", "inside-web")["status"]["readyReplicas"] == 1
 

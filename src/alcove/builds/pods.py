@@ -26,6 +26,8 @@ VERSION_ANNOTATION = "alcove.dev/builder-version"
 RUNTIME, REFUSAL = "ALCOVE_RUNTIME", "ALCOVE_REFUSAL"
 """Variables: the kind of runtime, and why there can be no images, where there can be none."""
 SOCKET = "/run/alcove/images.sock"
+SCRATCH = "/var/lib/alcove-scratch"
+"""For what is written for a moment; not /tmp, below which an image may have its programs."""
 STATE = "/var/lib/alcove-build"
 """Where the cache is, on the node and in the pod."""
 _AUDIENCE = "azds"
@@ -117,6 +119,7 @@ def _container(runtime: Runtime, settings: BuilderSettings) -> Object:
         CONTROL_PLANE: settings.control_plane,
         TRUST: settings.trust,
         RUNTIME: runtime.kind,
+        "TMPDIR": SCRATCH,
         **({} if runtime.is_supported else {REFUSAL: runtime.refusal}),
     }
     return {
@@ -157,13 +160,14 @@ def _mounts(runtime: Runtime) -> list[Object]:
     mounts: list[Object] = [
         {"name": "token", "mountPath": TOKEN_DIRECTORY, "readOnly": True},
         {"name": "run", "mountPath": "/run"},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # in the pod
+        {"name": "tmp", "mountPath": SCRATCH},
     ]
     if runtime.is_supported:
         mounts.append({"name": "socket", "mountPath": SOCKET})
     if runtime.kind == CONTAINERD:
         mounts.append({"name": "state", "mountPath": STATE})
         # Where Buildah writes, whatever it is told: names it has found, archives it unpacks.
+        mounts.append({"name": "tmp", "mountPath": "/tmp", "subPath": "tmp"})  # noqa: S108  # in the pod
         mounts.append({"name": "tmp", "mountPath": "/var/cache", "subPath": "cache"})
         mounts.append({"name": "tmp", "mountPath": "/var/tmp", "subPath": "unpacked"})  # noqa: S108
     return mounts
