@@ -154,8 +154,8 @@ def test_a_context_beside_the_project_and_rules_of_the_repository(tmp_path: Path
 
 
 def test_a_worktree_has_the_excludes_of_its_repository(tmp_path: Path) -> None:
-    make_files(tmp_path, {"main/.git/info/exclude": "x", "main/.git/worktrees/w/commondir": "../..\n"})
-    make_files(tmp_path, {"w/.git": f"gitdir: {tmp_path}/main/.git/worktrees/w\n", "w/x": "", "w/y": ""})
+    make_files(tmp_path, {"first/.git/info/exclude": "x", "first/.git/worktrees/w/commondir": "../..\n"})
+    make_files(tmp_path, {"w/.git": f"gitdir: {tmp_path}/first/.git/worktrees/w\n", "w/x": "", "w/y": ""})
     assert paths_of(scan(select(tmp_path / "w", git=True))) == ["y"]
 
 

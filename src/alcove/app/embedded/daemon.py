@@ -51,19 +51,12 @@ def main() -> None:
     try:
         asyncio.run(run_daemon(settings, chosen.kubeconfig, report))
     except* errors.AlcoveError as group:
-        error = _first(group)
+        error = aio.innermost(group)
+        assert isinstance(error, errors.AlcoveError)  # noqa: S101 - what ``except*`` promises
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - told to people, not traced
         parts = {"message": error.message, "cause": error.cause, "hint": error.hint}
         report({"error": {**parts, "exit_code": error.exit_code}})
         sys.exit(error.exit_code)
-
-
-def _first(group: BaseExceptionGroup[errors.AlcoveError]) -> errors.AlcoveError:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, errors.AlcoveError)  # noqa: S101 - what ``except*`` promises
-    return found
 
 
 def _report(descriptor: int | None, told: dict[str, Any]) -> None:
